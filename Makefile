@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#	make		build/tollspan and build/libtollspan-preload.so
+#	make deps	install what building and testing need (root or sudo)
+#	make demo	real clients against a local provider, priced
+#	make test	every test
+#	make check	format, lint, stage dependencies, sanitizers
+#	make install	DESTDIR, PREFIX
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+DESTDIR ?=
+B ?= build
+LLHTTP ?= /usr/share/llhttp
+
+VERSION := 0.1.0
+PACKAGES := libbpf libcjson libzstd zlib libbrotlidec sqlite3 libcrypto libelf
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wpointer-arith -Wno-unused-parameter
+ALL_CFLAGS = -std=gnu17 $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-I. -I$(B) -isystem /usr/share/include/llhttp -isystem /usr/include/Zydis \
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS = $(SANITIZE) $(LDFLAGS)
+LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lZydis
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+
+SRC := $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)) $(wildcard pricing/*.c)
+OBJ = $(SRC:%.c=$(B)/%.o)
+LLHTTP_OBJ = $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
+LIB = $(B)/libagent.a
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_SKEL = $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT = $(UNIT_SRC:%.c=$(B)/%)
+
+all: $(B)/tollspan $(B)/libtollspan-preload.so
+
+$(B)/tollspan: $(B)/agent/main.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIB): $(OBJ) $(LLHTTP_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/llhttp/%.o: $(LLHTTP)/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -w -isystem /usr/share/include/llhttp $(SANITIZE) $(CFLAGS) -c -o $@ $<
+
+$(B)/%.o: %.c | $(BPF_SKEL)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu17 -O2 -g -Wall -Werror -target bpf -mcpu=v3 \
+		-D__TARGET_ARCH_x86 -I. -MMD -MP -c -o $@ $<
+
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
+
+include $(wildcard preload/build.mk)
+
+# ---- tests ----
+
+unit: $(UNIT)
+
+$(B)/tests/unit/%: tests/unit/%.c $(LIB)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS)
+
+include $(wildcard tests/build.mk)
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all unit clean
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

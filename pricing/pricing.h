@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libpricing: what a usage costs.
+ *
+ * Money is integers of pico-units (10^-12) of a currency; nothing is rounded. A price is found for
+ * every non-zero quantity, or the charge is unpriced: there is no default price and no neighbour's.
+ * The library needs libc and cJSON, allocates only while a card is loaded, and is safe to use from
+ * several threads on one card.
+ */
+#ifndef PRICING_PRICING_H
+#define PRICING_PRICING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What is counted, each in its own unit. The token buckets exclude each other: `input` is what is
+ * left when cached, cache-writing, audio and image tokens are taken off, `output` what is left
+ * without reasoning, audio and image tokens. Values are stable; new ones are added at the end.
+ */
+enum pricing_bucket {
+	PRICING_INPUT,            /* tokens: fresh text */
+	PRICING_CACHE_READ,       /* tokens */
+	PRICING_CACHE_READ_AUDIO, /* tokens */
+	PRICING_CACHE_READ_IMAGE, /* tokens */
+	PRICING_CACHE_WRITE,      /* tokens, lifetime not told */
+	PRICING_CACHE_WRITE_5M,   /* tokens */
+	PRICING_CACHE_WRITE_1H,   /* tokens */
+	PRICING_OUTPUT,           /* tokens: text */
+	PRICING_REASONING,        /* tokens */
+	PRICING_INPUT_AUDIO,      /* tokens */
+	PRICING_OUTPUT_AUDIO,     /* tokens */
+	PRICING_INPUT_IMAGE,      /* tokens */
+	PRICING_OUTPUT_IMAGE,     /* tokens */
+	PRICING_INPUT_VIDEO,      /* tokens */
+	PRICING_REQUESTS,         /* requests */
+	PRICING_WEB_SEARCH,       /* searches */
+	PRICING_WEB_FETCH,        /* fetches */
+	PRICING_FILE_SEARCH,      /* searches */
+	PRICING_CODE_EXECUTION,   /* runs of a hosted code tool */
+	PRICING_PAGES,            /* pages */
+	PRICING_IMAGES,           /* images made; size and quality are the variant */
+	PRICING_MILLISECONDS,     /* of audio or video */
+	PRICING_CHARACTERS,       /* characters */
+	PRICING_CACHE_STORAGE,    /* token-seconds */
+	PRICING_SEARCH_UNITS,     /* rerank units */
+	PRICING_BUCKETS,
+};
+
+/** pricing_bucket_name - the name in cards and in output, such as "cache_read"; NULL if none. */
+const char *pricing_bucket_name(enum pricing_bucket bucket);
+
+/** pricing_bucket_by_name - the bucket of a name, or -ENOENT. */
+int pricing_bucket_by_name(const char *name);
+
+/* Quantities, with presence: a bucket whose bit is not set was not reported, which is not zero. */
+struct pricing_usage {
+	uint64_t quantity[PRICING_BUCKETS];
+	uint32_t present; /* 1 << bucket */
+};
+
+static inline void pricing_usage_set(struct pricing_usage *usage, enum pricing_bucket bucket,
+				     uint64_t quantity)
+{
+	usage->quantity[bucket] = quantity;
+	usage->present |= 1u << bucket;
+}
+
+static inline bool pricing_usage_has(const struct pricing_usage *usage, enum pricing_bucket bucket)
+{
+	return usage->present & (1u << bucket);
+}
+
+/*
+ * pricing_usage_exclude - take what lies within the totals out of them.
+ * @usage: PRICING_INPUT holds all input tokens, PRICING_OUTPUT all output tokens; on return they
+ *	hold what no other bucket of their side counts.
+ * @ret_bucket: on -ERANGE the bucket that would have become negative.
+ *
+ * Nothing is done for a side whose total is absent. Quantities of cached modalities lie within
+ * PRICING_INPUT, as cache reads do, and not within PRICING_CACHE_READ.
+ * Return: 0, or -ERANGE if the parts exceed their total; usage is then unchanged.
+ */
+int pricing_usage_exclude(struct pricing_usage *usage, enum pricing_bucket *ret_bucket);
+
+/** pricing_usage_input - all input tokens, cached ones and those of every modality included. */
+uint64_t pricing_usage_input(const struct pricing_usage *usage);
+
+/** pricing_usage_output - all output tokens, reasoning and those of every modality included. */
+uint64_t pricing_usage_output(const struct pricing_usage *usage);
+
+/* Something to be priced. Strings are borrowed for the call; NULL where not known. */
+struct pricing_charge {
+	const char *provider; /* as gen_ai.provider.name has it */
+	const char *model;    /* as the provider's response names it */
+	const char *tier;     /* service tier that was served; NULL or "default" is standard */
+	const char *region;   /* geography */
+	const char *variant;  /* size and quality of an image, and the like */
+	int64_t time;         /* when, in seconds since 1970 UTC */
+	struct pricing_usage usage;
+};
+
+typedef __int128 pricing_amount; /* pico-units */
+
+enum pricing_status {
+	PRICING_PRICED,
+	PRICING_UNPRICED_MODEL,    /* no row for provider and model at that time */
+	PRICING_UNPRICED_BUCKET,   /* a non-zero quantity has no price */
+	PRICING_UNPRICED_TIER,     /* the served tier has no price */
+	PRICING_UNPRICED_REGION,   /* the geography has no price */
+	PRICING_UNPRICED_VARIANT,  /* the variant has no price */
+	PRICING_UNPRICED_OVERFLOW, /* an amount beyond what is representable */
+};
+
+/** pricing_status_text - a few words on a status, for a person. */
+const char *pricing_status_text(enum pricing_status status);
+
+/* One quantity at its rate: amount = quantity × rate / per. */
+struct pricing_line {
+	enum pricing_bucket bucket;
+	enum pricing_bucket billed_as; /* the bucket whose price it has, by the row's own word */
+	uint64_t quantity;
+	bool priced;
+	pricing_amount rate;   /* pico-units for `per` of the bucket's unit */
+	uint64_t per;          /* > 0 */
+	pricing_amount amount; /* pico-units, exact, of this line */
+};
+
+#define PRICING_CURRENCY_MAX 8
+
+/* Row strings live as long as the card. */
+struct pricing_result {
+	enum pricing_status status;
+	enum pricing_bucket missing;         /* for PRICING_UNPRICED_BUCKET */
+	pricing_amount amount;               /* of all lines that are priced */
+	char currency[PRICING_CURRENCY_MAX]; /* ISO 4217, "" where no row matched */
+	unsigned int n_lines;
+	struct pricing_line lines[PRICING_BUCKETS];
+	const char *row;    /* id of the row, NULL if none */
+	const char *source; /* where its price is from */
+};
+
+struct pricing_card;
+
+/*
+ * pricing_card_new - an empty card.
+ * Return: 0 or -ENOMEM. The caller frees it with pricing_card_free().
+ */
+int pricing_card_new(struct pricing_card **ret_card);
+
+/*
+ * pricing_card_load - add the rows of a JSON text; a row replaces an earlier one of the same
+ *	provider, model and start.
+ * @error: on failure a text that names the row and what is wrong; may be NULL.
+ *
+ * Return: 0; -EINVAL for a malformed card, which then adds nothing; -E2BIG past the cap; -ENOMEM.
+ */
+int pricing_card_load(struct pricing_card *card, const char *json, size_t length, char *error,
+		      size_t error_size);
+
+/** pricing_card_load_file - as pricing_card_load(), from a file; also the errno of open and read.
+ */
+int pricing_card_load_file(struct pricing_card *card, const char *path, char *error,
+			   size_t error_size);
+
+/** pricing_card_load_builtin - the card that is compiled in. */
+int pricing_card_load_builtin(struct pricing_card *card, char *error, size_t error_size);
+
+/** pricing_card_version - date and hash over all that was loaded; lives until the next load. */
+const char *pricing_card_version(const struct pricing_card *card);
+
+void pricing_card_free(struct pricing_card *card);
+
+/*
+ * pricing_price - the cost of one charge.
+ * Always fills the result; an unpriced charge is a result, with the priced part in `amount`.
+ */
+void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
+		   struct pricing_result *result);
+
+/* Longest text of an amount, with sign, point and NUL. */
+#define PRICING_AMOUNT_TEXT_MAX 48
+
+/*
+ * pricing_amount_text - an amount as a decimal with all its digits, no exponent and no trailing
+ *	zeros ("0.00519", "0", "12.5").
+ * Return: text.
+ */
+const char *pricing_amount_text(pricing_amount amount, char text[PRICING_AMOUNT_TEXT_MAX]);
+
+#endif
