@@ -6,6 +6,10 @@
 #define KIB 1024ul
 #define MIB (1024ul * KIB)
 
+/* source */
+#define LIMIT_RINGS 4096    /* processes that have a ring of the preload shim at once */
+#define LIMIT_GREETINGS 256 /* shims that wait for their answer at once */
+
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
 #define LIMIT_CONN_IDLE_NS (3600ull * 1000000000) /* without a byte, then forgotten */
