@@ -78,6 +78,23 @@ test_fail(const char *file, int line, const char *format, ...)
 		longjmp(test_out, 2);                    \
 	} while (0)
 
+/* On its own, so that no variable lives across the jump. */
+static int test_one(const struct test_case *c)
+{
+	test_name = c->name;
+	switch (setjmp(test_out)) {
+	case 0:
+		c->run();
+		printf("ok %s\n", test_name);
+		fflush(stdout);
+		return 0;
+	case 1:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 static int test_run(int argc, char **argv)
 {
 	int failed = 0;
@@ -89,19 +106,8 @@ static int test_run(int argc, char **argv)
 			wanted = wanted || !strcmp(argv[i], c->name);
 		if (argc == 2 && !strcmp(argv[1], "--list"))
 			puts(c->name);
-		if (!wanted)
-			continue;
-		test_name = c->name;
-		switch (setjmp(test_out)) {
-		case 0:
-			c->run();
-			printf("ok %s\n", c->name);
-			fflush(stdout);
-			break;
-		case 1:
-			failed = 1;
-			break;
-		}
+		if (wanted)
+			failed |= test_one(c);
 	}
 	return failed;
 }
