@@ -135,9 +135,12 @@ static size_t next_key(const char *text, size_t length, size_t *at, size_t *ret_
 		*ret_end = end;
 		return name;
 	}
-	if (is_scheme(text + name, end - name) && end + 1 < length && text[end] == ' ') {
-		*ret_end = value_end(text, length, end + 1, false);
-		return end + 1;
+	if (is_scheme(text + name, end - name)) {
+		begin = end;
+		while (begin < length && text[begin] == ' ')
+			begin++;
+		*ret_end = value_end(text, length, begin, false);
+		return begin > end ? begin : length;
 	}
 	if (speaks_of_key(text + name, end - name))
 		begin = named_value(text, length, name, end, ret_end);

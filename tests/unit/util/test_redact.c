@@ -31,7 +31,9 @@ TEST(what_looks_like_a_key)
 	check_one("AIzaSyA-0123456789_abcdefghijklmnop", "[redacted]");
 	check_one("hi sk-0123456789 there", "hi [redacted] there");
 	check_one("curl -H 'X: Bearer abc.def/g+h='", "curl -H 'X: Bearer [redacted]'");
-	check_one("bearer   t", "bearer   t");
+	check_one("bearer   t", "bearer   [redacted]");
+	check_one("bearer", "bearer");
+	check_one("bearer ", "bearer ");
 }
 
 TEST(what_is_called_a_key)
