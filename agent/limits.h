@@ -9,6 +9,19 @@
 /* source */
 #define LIMIT_RINGS 4096    /* processes that have a ring of the preload shim at once */
 #define LIMIT_GREETINGS 256 /* shims that wait for their answer at once */
+/* attach */
+#define LIMIT_SITES 16            /* probe sites of one file */
+#define LIMIT_SYMBOLS (8ul << 20) /* symbols of one table that are looked at */
+#define LIMIT_SYMBOL_TABLE (256 * MIB)
+#define LIMIT_FUNCTION (2 * KIB)  /* bytes of an exported function that are disassembled */
+#define LIMIT_NEEDED 256          /* libraries that one executable needs */
+#define LIMIT_PROC_FILE (1 * MIB) /* bytes read of one file of /proc */
+#define LIMIT_SOCKETS 65536       /* internet sockets of one network namespace that are compared */
+#define LIMIT_LIBRARY_CACHE (16 * MIB) /* ld.so.cache */
+
+/* source */
+#define LIMIT_PROBED_FILES 4096      /* files with probes in them, and files known to have none */
+#define LIMIT_PROC_RECORD (32 * KIB) /* bytes of a PROC record */
 
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
