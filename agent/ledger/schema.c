@@ -87,13 +87,6 @@ static const char version_1[] =
 	"CREATE INDEX call_start ON call (start_ns);\n"
 	"CREATE INDEX call_writer ON call (writer);\n"
 
-	"-- A later writer wrote a call once more, as a second replay does.\n"
-	"CREATE TABLE again (\n"
-	"	writer INTEGER NOT NULL REFERENCES writer,\n"
-	"	call INTEGER NOT NULL REFERENCES call ON DELETE CASCADE,\n"
-	"	PRIMARY KEY (writer, call)\n"
-	") STRICT, WITHOUT ROWID;\n"
-
 	"CREATE TABLE attribute (\n"
 	"	call INTEGER NOT NULL REFERENCES call ON DELETE CASCADE,\n"
 	"	name TEXT NOT NULL,\n"

@@ -35,7 +35,7 @@ static const char *const texts[STATEMENTS] = {
 				   " AND pid = :pid AND start_ticks = :start_ticks",
 
 	[STATEMENT_FIND_CALL] =
-		"SELECT id, settled IS NOT NULL, writer,"
+		"SELECT id, settled IS NOT NULL,"
 		" end_ns IS :end_ns AND response_model IS :response_model"
 		" AND http_status IS :http_status AND cost_status = :cost_status"
 		" AND raw_usage IS :raw_usage AND card_version IS :card_version"
@@ -77,7 +77,6 @@ static const char *const texts[STATEMENTS] = {
 		" bytes_seen = excluded.bytes_seen, bytes_declared = excluded.bytes_declared,"
 		" raw_usage = excluded.raw_usage, card_version = excluded.card_version,"
 		" capture = excluded.capture WHERE settled IS NULL RETURNING id",
-	[STATEMENT_AGAIN] = "INSERT OR IGNORE INTO again (writer, call) VALUES (:writer, :call)",
 	[STATEMENT_DROP_CHARGES] = "DELETE FROM charge WHERE call = :call",
 	[STATEMENT_DROP_ATTRIBUTES] = "DELETE FROM attribute WHERE call = :call",
 	[STATEMENT_ATTRIBUTE] = "INSERT OR REPLACE INTO attribute (call, name, value)"
@@ -119,12 +118,19 @@ static const char *const texts[STATEMENTS] = {
 		" c.cost_status, c.completeness, c.card_version, c.capture, c.process, p.pid, p.name,"
 		" p.executable, iif(json_valid(p.arguments), p.arguments, NULL), c.provider_known"
 		" FROM call c LEFT JOIN process p ON p.id = c.process"
-		" WHERE (:writer = 0 OR c.writer = :writer"
-		" OR c.id IN (SELECT call FROM again WHERE writer = :writer))"
+		" WHERE (:writer = 0 OR c.writer = :writer)"
 		" AND c.start_ns >= :since AND c.start_ns < :until"
 		" AND (:trace_id IS NULL OR c.trace_id = :trace_id)"
 		" AND (:settled_after < 0 OR c.settled > :settled_after)"
 		" ORDER BY iif(:settled_after < 0, c.start_ns, c.settled), c.id",
+	[STATEMENT_NEWEST_TRACE] =
+		"SELECT trace_id FROM call WHERE (:writer = 0 OR writer = :writer)"
+		" AND start_ns >= :since AND start_ns < :until ORDER BY start_ns DESC, id DESC"
+		" LIMIT 1",
+	/* Hex digits sort below "g": a range, so that the index serves. */
+	[STATEMENT_FIND_TRACE] = "SELECT DISTINCT trace_id FROM call WHERE trace_id >= :prefix"
+				 " AND trace_id < :prefix || 'g' LIMIT 2",
+	[STATEMENT_LAST_SETTLED] = "SELECT coalesce(max(settled), 0) FROM call",
 	[STATEMENT_CHARGES] =
 		"SELECT ch.id, ch.model, ch.tier, ch.region, ch.variant, p.status, p.missing,"
 		" p.currency, p.amount FROM charge ch"

@@ -266,7 +266,6 @@ static void bind_numbers(sqlite3_stmt *statement, const struct call_event *event
 /* A call's row as it was found. */
 struct found {
 	int64_t id; /* 0: there is none */
-	int64_t writer;
 	bool settled, same;
 };
 
@@ -288,8 +287,7 @@ static int find_call(struct ledger *ledger, const struct call_event *event,
 		return r;
 	found->id = sqlite3_column_int64(statement, 0);
 	found->settled = sqlite3_column_int(statement, 1);
-	found->writer = sqlite3_column_int64(statement, 2);
-	found->same = sqlite3_column_int(statement, 3);
+	found->same = sqlite3_column_int(statement, 2);
 	sqlite3_reset(statement);
 	return 0;
 }
@@ -350,18 +348,6 @@ static int write_attribute(struct ledger *ledger, int64_t call, const struct att
 	return r < 0 ? r : ledger_run(ledger, statement);
 }
 
-static int write_again(struct ledger *ledger, int64_t call)
-{
-	sqlite3_stmt *statement;
-	int r = ledger_statement(ledger, STATEMENT_AGAIN, &statement);
-
-	if (r < 0)
-		return r;
-	ledger_bind_int(statement, ":writer", ledger->writer, &r);
-	ledger_bind_int(statement, ":call", call, &r);
-	return r < 0 ? r : ledger_run(ledger, statement);
-}
-
 /* What hangs on an open call's row is replaced as a whole. */
 static int write_parts(struct ledger *ledger, const struct call_event *event, int64_t call)
 {
@@ -387,8 +373,6 @@ static int write_call(struct ledger *ledger, const struct call_event *event)
 
 	make_id_texts(event, &ids);
 	r = find_call(ledger, event, &ids, &found);
-	if (r == 0 && found.id && found.writer != ledger->writer)
-		r = write_again(ledger, found.id);
 	if (r < 0)
 		return r;
 	if (found.settled)
