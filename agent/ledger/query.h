@@ -97,6 +97,13 @@ typedef int (*ledger_process_fn)(void *context, const struct ledger_process *pro
  */
 int ledger_ancestors(struct ledger *ledger, int64_t process, ledger_process_fn fn, void *context);
 
+/*
+ * ledger_usage_input, ledger_usage_output - all tokens of a side, as libpricing sums them.
+ * Return: false where no bucket of that side was reported; @ret_tokens is then untouched.
+ */
+bool ledger_usage_input(const struct pricing_usage *usage, uint64_t *ret_tokens);
+bool ledger_usage_output(const struct pricing_usage *usage, uint64_t *ret_tokens);
+
 #define LEDGER_TRACE_ID_TEXT 33
 
 /*

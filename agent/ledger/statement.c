@@ -116,7 +116,7 @@ static const char *const texts[STATEMENTS] = {
 		" c.response_model, c.response_id, c.conversation_id, c.method, c.path,"
 		" c.server_address, c.server_port, c.http_status, c.error_type, c.key_fingerprint,"
 		" c.cost_status, c.completeness, c.card_version, c.capture, c.process, p.pid, p.name,"
-		" p.executable, iif(json_valid(p.arguments), p.arguments, NULL), c.provider_known"
+		" p.executable, iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known"
 		" FROM call c LEFT JOIN process p ON p.id = c.process"
 		" WHERE (:writer = 0 OR c.writer = :writer)"
 		" AND c.start_ns >= :since AND c.start_ns < :until"
@@ -156,7 +156,7 @@ static const char *const texts[STATEMENTS] = {
 		" AND parent.start_ticks = child.parent_start_ticks"
 		" WHERE NOT child.is_root AND line.depth < :depth)"
 		" SELECT p.id, p.pid, p.start_ns, p.exit_ns, p.is_root, p.executable, p.name,"
-		" iif(json_valid(p.arguments), p.arguments, NULL)"
+		" iif(json_valid(p.arguments), json(p.arguments), NULL)"
 		" FROM line JOIN process p ON p.id = line.id ORDER BY line.depth",
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/ledger/internal.h"
+#include "agent/ledger/query.h"
 #include "agent/util/hash.h"
 
 static bool fits(pricing_amount amount)
@@ -14,27 +15,12 @@ static bool fits(pricing_amount amount)
 
 /* ---- charges ---- */
 
-/* One bucket's side: does it count among the input tokens, the output tokens, or neither? */
-static bool has_side(const struct pricing_usage *usage,
-		     uint64_t (*side)(const struct pricing_usage *usage))
-{
-	for (unsigned int i = 0; i < PRICING_BUCKETS; i++) {
-		struct pricing_usage one = {.present = 0};
-
-		if (!pricing_usage_has(usage, i))
-			continue;
-		pricing_usage_set(&one, i, 1);
-		if (side(&one))
-			return true;
-	}
-	return false;
-}
-
 static int insert_charge(struct ledger *ledger, int64_t call, size_t number,
 			 const struct charge *charge, int64_t *ret_id)
 {
-	uint64_t input = pricing_usage_input(&charge->usage);
-	uint64_t output = pricing_usage_output(&charge->usage);
+	uint64_t input = 0, output = 0;
+	bool has_input = ledger_usage_input(&charge->usage, &input) && input <= INT64_MAX;
+	bool has_output = ledger_usage_output(&charge->usage, &output) && output <= INT64_MAX;
 	sqlite3_stmt *statement;
 	int r = ledger_statement(ledger, STATEMENT_CHARGE, &statement);
 
@@ -46,12 +32,8 @@ static int insert_charge(struct ledger *ledger, int64_t call, size_t number,
 	ledger_bind_text(statement, ":tier", charge->tier, &r);
 	ledger_bind_text(statement, ":region", charge->region, &r);
 	ledger_bind_text(statement, ":variant", charge->variant, &r);
-	ledger_bind_int_if(statement, ":input_tokens",
-			   input <= INT64_MAX && has_side(&charge->usage, pricing_usage_input),
-			   (int64_t)input, &r);
-	ledger_bind_int_if(statement, ":output_tokens",
-			   output <= INT64_MAX && has_side(&charge->usage, pricing_usage_output),
-			   (int64_t)output, &r);
+	ledger_bind_int_if(statement, ":input_tokens", has_input, (int64_t)input, &r);
+	ledger_bind_int_if(statement, ":output_tokens", has_output, (int64_t)output, &r);
 	if (r == 0)
 		r = ledger_step(ledger, statement);
 	if (r != 1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/util/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_tail(unsigned char c)
@@ -89,4 +90,56 @@ int text_append_json(struct buffer *out, const char *text, size_t length)
 		i += n ? n : 1;
 	}
 	return r < 0 ? r : buffer_append_text(out, "\"");
+}
+
+/* Controls; marks that reorder text or have no width (Unicode general categories Cc, Cf, Zl, Zp).
+ */
+static bool is_unsafe(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||
+	       (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+	       (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff);
+}
+
+/* One character as it is shown: NUL-terminated in cell. Return: its columns. */
+static size_t show_character(const char *text, size_t n, uint32_t code, bool utf8, char cell[16])
+{
+	if (n == 0) {
+		snprintf(cell, 16, "\\x%02x", (unsigned int)(unsigned char)text[0]);
+	} else if (code < 0x80 && !is_unsafe(code)) {
+		snprintf(cell, 16, "%c", (char)code);
+	} else if (code < 0x100 && is_unsafe(code)) {
+		snprintf(cell, 16, "\\x%02x", (unsigned int)code);
+	} else if (is_unsafe(code) || !utf8) {
+		snprintf(cell, 16, "\\u%04x", (unsigned int)code);
+	} else {
+		snprintf(cell, 16, "%.*s", (int)n, text);
+		return 1;
+	}
+	return strlen(cell);
+}
+
+int text_append_shown(struct buffer *out, const char *text, size_t columns, bool utf8)
+{
+	size_t length = strlen(text), used = 0, fit = out->length;
+	uint32_t code = 0;
+	char cell[16];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < length;) {
+		size_t n = text_next(text + i, length - i, &code);
+		size_t width = show_character(text + i, n, code, utf8, cell);
+
+		if (used + width > columns) {
+			out->length = fit;
+			return buffer_append_text(out, "..");
+		}
+		r = buffer_append_text(out, cell);
+		used += width;
+		if (used + 2 <= columns)
+			fit = out->length;
+		i += n ? n : 1;
+	}
+	return r;
 }

@@ -28,4 +28,12 @@ int text_append_valid(struct buffer *out, const char *text, size_t length);
  */
 int text_append_json(struct buffer *out, const char *text, size_t length);
 
+/*
+ * text_append_shown - append for a terminal: controls, and what turns or hides text, are escaped.
+ * @columns: characters at most, escapes counted; a longer text ends in "..".
+ * @utf8: may what is not ASCII be shown?
+ * Return: 0 or errno.
+ */
+int text_append_shown(struct buffer *out, const char *text, size_t columns, bool utf8);
+
 #endif
