@@ -54,8 +54,16 @@
 #define LIMIT_PATH (4 * KIB)
 
 /* trace */
-#define LIMIT_PROCESSES 65536     /* known at once */
-#define LIMIT_ARGUMENTS (4 * KIB) /* bytes of a command line */
+#define LIMIT_PROCESSES 65536                       /* known at once */
+#define LIMIT_ARGUMENTS (4 * KIB)                   /* bytes of a command line */
+#define LIMIT_PROCESS_TEXT (16 * MIB)               /* of the texts of all processes together */
+#define LIMIT_PROCESS_DEPTH 256                     /* parents that are followed */
+#define LIMIT_PROCESS_ENDED_NS (60 * 1000000000ull) /* after its end, then forgotten */
+#define LIMIT_OPEN_CALLS 65536                      /* whose ids are kept until they end */
+
+/* ledger and reports */
+#define LIMIT_CURRENCIES 16 /* told apart in one total */
+#define LIMIT_TREE_DEPTH 32 /* processes drawn one below the other */
 
 /* record */
 #define LIMIT_RECORD_HELD (4 * MIB) /* bytes held back until http has passed them */
