@@ -159,7 +159,7 @@ uint64_t name_hash(const char *provider, const char *name, size_t length);
 
 /*
  * card_find - the row for a model at a time: the model's exact name, else the model whose dated
- *	snapshot the name is, else an alias (exact, then dated). NULL if there is none.
+ *	snapshot the name is, else an alias. NULL if there is none.
  */
 const struct card_row *card_find(const struct pricing_card *card, const char *provider,
 				 const char *model, int64_t time);

@@ -90,8 +90,6 @@ const struct card_row *card_find(const struct pricing_card *card, const char *pr
 		group = find_name(card, provider, model, stem, false);
 	if (!group)
 		group = find_name(card, provider, model, length, true);
-	if (!group && stem)
-		group = find_name(card, provider, model, stem, true);
 	for (; group; group = group->below) {
 		const struct card_row *row = row_at(group, time);
 
