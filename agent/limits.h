@@ -70,5 +70,6 @@
 
 /* pricing */
 #define LIMIT_CARD_FILE (16 * MIB)
+#define LIMIT_PRICE_LINE (1 * MIB) /* bytes of a line of price --stdin */
 
 #endif
