@@ -45,6 +45,8 @@
 #define LIMIT_USAGE (16 * KIB) /* bytes of a usage object */
 #define LIMIT_CHARGES 64       /* charges of one call */
 #define LIMIT_ATTRIBUTES 32    /* further attributes of one call */
+#define LIMIT_CALLS 65536      /* open at once */
+#define LIMIT_BACKGROUND 512   /* ids of responses that are made in the background */
 
 /* options */
 #define LIMIT_ENDPOINTS 64
