@@ -114,6 +114,14 @@ def kept(headers):
             if name.lower() not in HOP_HEADERS]
 
 
+def content_type(body):
+    """What the server must have said: some recordings have lost their header."""
+    text = body.lstrip()
+    if text.startswith((b"data:", b"event:", b":")):
+        return "text/event-stream"
+    return "application/json" if text else None
+
+
 def request_bytes(rng, exchange):
     headers = [("host", exchange["host"]), ("authorization", f"Bearer {KEY}")]
     headers += kept(exchange["request_headers"])
@@ -131,8 +139,10 @@ def request_bytes(rng, exchange):
 
 def response_bytes(rng, exchange, may_close):
     """(bytes of the response, whether its end is the connection's)."""
-    headers = kept(exchange["response_headers"])
-    coding, body = encode(rng, body_bytes(exchange["response_body"]), 0.7)
+    headers, body = kept(exchange["response_headers"]), body_bytes(exchange["response_body"])
+    if not any(name.lower() == "content-type" for name, _ in headers) and content_type(body):
+        headers.append(("content-type", content_type(body)))
+    coding, body = encode(rng, body, 0.7)
     closes = may_close and rng.random() < 0.1
     if coding:
         headers.append(("content-encoding", coding))
@@ -193,16 +203,19 @@ def write(out, exchanges, seed, lanes=8):
 
 
 def make_lanes(rng, exchanges):
-    """Exchanges of one host share connections, up to five on one."""
-    by_host, lanes = {}, []
+    """Exchanges of one host share connections, up to five on one; a chain keeps its order on one."""
+    chains, by_host, lanes = {}, {}, []
     for exchange in exchanges:
-        by_host.setdefault(exchange["host"], []).append(exchange)
+        chain = exchange.get("chain")
+        groups, key = (chains, chain) if chain else (by_host, exchange["host"])
+        groups.setdefault(key, []).append(exchange)
     for group in by_host.values():
         rng.shuffle(group)
         while group:
             n = rng.randrange(1, 6)
             lanes.append(Lane(rng, group[:n]))
             group = group[n:]
+    lanes += [Lane(rng, group) for group in chains.values()]
     rng.shuffle(lanes)
     return lanes
 
