@@ -3,7 +3,7 @@
 #	make corpus-test CORPUS=DIR [SEED=N]	recorded exchanges (DIR/*.jsonl.zst) against the oracle
 
 CORPUS ?=
-CORPUS_PYTHON ?= $(if $(TEST_PYTHON),$(TEST_PYTHON),python3)
+CORPUS_PYTHON ?= $(or $(wildcard .deps/python/bin/python),python3)
 
 corpus-test: $(B)/tollspan
 	$(Q)test -n "$(CORPUS)" || { echo "usage: make corpus-test CORPUS=DIR" >&2; exit 2; }
