@@ -6,9 +6,9 @@ from reply import (CACHE_READ, CACHE_WRITE, CACHE_WRITE_1H, CACHE_WRITE_5M, INPU
                    WEB_FETCH, WEB_SEARCH, Reply, compact, input_count, output_count, part_of)
 
 SNAPSHOTS = {
-    "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
+    "claude-sonnet-4-6": "claude-sonnet-4-6",
     "claude-haiku-4-5": "claude-haiku-4-5-20251001",
-    "claude-opus-4-1": "claude-opus-4-1-20250805",
+    "claude-opus-4-8": "claude-opus-4-8",
     "claude-opus-4-5": "claude-opus-4-5-20251101",
 }
 
@@ -84,7 +84,7 @@ class Usage:
         return usage
 
     def whole(self):
-        return dict({"input_tokens": self.counts.input}, **self.counts.cache(), **self.extra, **self.final())
+        return {"input_tokens": self.counts.input, **self.counts.cache(), **self.extra, **self.final()}
 
     def start(self, rng):
         """message_start: the output has hardly begun, and the input may yet be corrected."""

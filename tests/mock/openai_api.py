@@ -13,6 +13,7 @@ SNAPSHOTS = {
     "gpt-4.1": "gpt-4.1-2025-04-14",
     "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
     "gpt-5": "gpt-5-2025-08-07",
+    "gpt-5.4-mini": "gpt-5.4-mini-2026-03-17",
     "gpt-5-mini": "gpt-5-mini-2025-08-07",
     "o4-mini": "o4-mini-2025-04-16",
 }
