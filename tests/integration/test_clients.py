@@ -2,7 +2,8 @@
 """Real clients in both modes: every call is what the provider's log says."""
 
 import pytest
-from conftest import (CLIENTS, KEY, Provider, Bench, need_root, node_command, old_pythons, python_client)
+from conftest import (CLIENTS, KEY, Bench, Provider, need_root, node_command, old_pythons,
+                      python_client)
 from expect import check_calls, loss_of, stable
 
 SDKS = ["openai_sync", "openai_async", "anthropic_sync", "anthropic_async"]
