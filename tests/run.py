@@ -81,14 +81,17 @@ class Collector:
 
     def __init__(self, results):
         self.results = results
-        self.collected = []
-
-    def pytest_collection_modifyitems(self, items):
-        self.collected = [short(item.nodeid) for item in items]
+        self.module = None
 
     def pytest_collectreport(self, report):
         if report.failed:
             self.results.add(short(report.nodeid), "failed", report.longreprtext)
+
+    def pytest_runtest_logstart(self, nodeid):
+        module = short(nodeid).split("::")[0]
+        if module != self.module:
+            self.module = module
+            print("  TEST  %s" % module, flush=True)
 
     def pytest_runtest_logreport(self, report):
         name = short(report.nodeid)
@@ -108,8 +111,8 @@ def short(nodeid):
 def run_integration(results, patterns):
     import pytest
 
-    arguments = [str(ROOT / "tests" / "integration"), "-q", "--no-header", "--rootdir", str(ROOT),
-                 "-p", "no:cacheprovider", "-p", "no:terminal"]
+    arguments = [str(ROOT / "tests" / "integration"), "--rootdir", str(ROOT), "-p", "no:cacheprovider",
+                 "-p", "no:terminal"]
     if patterns:
         arguments += ["-k", " or ".join(patterns)]
     os.chdir(str(ROOT))
