@@ -18,7 +18,9 @@ until [ -s "$folder/provider" ]; do
 	[ "$tries" -le 100 ] || { echo 'demo: the provider does not start' >&2; exit 1; }
 	sleep 0.1
 done
-told() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$folder/provider" "$1"; }
+told() {
+	"$python" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" <"$folder/provider"
+}
 base=$(told base)
 ca=$(told ca)
 port=$(told port)
@@ -37,4 +39,5 @@ printf '\n$ tollspan run --capture=%s -- python agent.py\n' "$capture"
 under build/tollspan run --capture="$capture" --summary=text --ledger="$folder/ledger.db" \
 	--endpoint "localhost:$port=openai,anthropic" -- "$python" tests/clients/agent.py
 run build/tollspan trace --ledger="$folder/ledger.db"
-printf '\nThe ledger is %s: build/tollspan report --ledger=%s\n' "$folder/ledger.db" "$folder/ledger.db"
+printf '\nThe ledger is %s; build/tollspan report --ledger=%s reads it.\n' \
+	"$folder/ledger.db" "$folder/ledger.db"

@@ -40,19 +40,35 @@ class Results:
 
 
 def unit_programs(build):
-    return sorted(path for path in (ROOT / build / "tests" / "unit").glob("*/test_*")
-                  if path.suffix == "" and os.access(path, os.X_OK))
+    return sorted(
+        path
+        for path in (ROOT / build / "tests" / "unit").glob("*/test_*")
+        if path.suffix == "" and os.access(path, os.X_OK)
+    )
 
 
 def run_unit(program, results):
     """A program that dies or hangs fails the case that was running."""
     where = "%s/%s" % (program.parent.name, program.name)
-    listed = subprocess.run([str(program), "--list"], stdout=subprocess.PIPE, text=True, timeout=UNIT_TIMEOUT,
-                            check=False, cwd=str(ROOT))
+    listed = subprocess.run(
+        [str(program), "--list"],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=UNIT_TIMEOUT,
+        check=False,
+        cwd=str(ROOT),
+    )
     waiting = listed.stdout.split()
     try:
-        ran = subprocess.run([str(program)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             stdin=subprocess.DEVNULL, timeout=UNIT_TIMEOUT, check=False, cwd=str(ROOT))
+        ran = subprocess.run(
+            [str(program)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=UNIT_TIMEOUT,
+            check=False,
+            cwd=str(ROOT),
+        )
         output, status = ran.stdout, ran.returncode
     except subprocess.TimeoutExpired as error:
         output, status = error.stdout or b"", "timeout"
@@ -66,14 +82,21 @@ def run_unit(program, results):
         results.add("%s:%s" % (where, match.group(2)), verdict, match.group(3) or "")
         waiting.remove(match.group(2))
     if waiting or not listed.stdout:
-        how = "ran over %d s" % UNIT_TIMEOUT if status == "timeout" else "the program ended with %s" % status
+        how = (
+            "ran over %d s" % UNIT_TIMEOUT
+            if status == "timeout"
+            else "the program ended with %s" % status
+        )
         for name in waiting[:1] or ["(no case)"]:
             results.add("%s:%s" % (where, name), "failed", "\n  ".join([how] + other[-20:]))
         for name in waiting[1:]:
             results.add("%s:%s" % (where, name), "failed", "did not run: %s" % how)
-    elif status not in (0, 1) or (status == 1 and not any(
-            name.startswith(where + ":") for name in results.of("failed"))):
-        results.add("%s:(exit)" % where, "failed", "\n  ".join(["status %s" % status] + other[-20:]))
+    elif status not in (0, 1) or (
+        status == 1 and not any(name.startswith(where + ":") for name in results.of("failed"))
+    ):
+        results.add(
+            "%s:(exit)" % where, "failed", "\n  ".join(["status %s" % status] + other[-20:])
+        )
 
 
 class Collector:
@@ -111,8 +134,15 @@ def short(nodeid):
 def run_integration(results, patterns):
     import pytest
 
-    arguments = [str(ROOT / "tests" / "integration"), "--rootdir", str(ROOT), "-p", "no:cacheprovider",
-                 "-p", "no:terminal"]
+    arguments = [
+        str(ROOT / "tests" / "integration"),
+        "--rootdir",
+        str(ROOT),
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:terminal",
+    ]
     if patterns:
         arguments += ["-k", " or ".join(patterns)]
     os.chdir(str(ROOT))
@@ -139,8 +169,11 @@ def compare_cases(results):
             bad.append("%s is in tests/cases.txt and did not run" % name)
         elif verdict == "skipped" and reason is None:
             bad.append("%s was skipped (%s), which tests/cases.txt does not allow" % (name, why))
-    bad += ["%s is not in tests/cases.txt: make cases" % name
-            for name in sorted(results.cases) if name not in listed and "(" not in name]
+    bad += [
+        "%s is not in tests/cases.txt: make cases" % name
+        for name in sorted(results.cases)
+        if name not in listed and "(" not in name
+    ]
     for line in bad:
         print("FAIL cases: %s" % line)
     return len(bad)
@@ -167,8 +200,11 @@ def main():
     results = Results()
     both = options.unit == options.integration
     if options.unit or both:
-        programs = [p for p in unit_programs(options.build) if not options.pattern
-                    or any(word in str(p) for word in options.pattern)]
+        programs = [
+            p
+            for p in unit_programs(options.build)
+            if not options.pattern or any(word in str(p) for word in options.pattern)
+        ]
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda program: run_unit(program, results), programs))
     if options.integration or both:

@@ -22,15 +22,18 @@ def plan():
     tool = {"type": "function", "function": {"name": "weather", "parameters": CITY}}
     messages = [{"role": "user", "content": "Is it a day for the ferry?"}]
     while True:
-        answer = client.chat.completions.create(model="gpt-5.4-mini", messages=messages, tools=[tool])
+        answer = client.chat.completions.create(
+            model="gpt-5.4-mini", messages=messages, tools=[tool]
+        )
         message = answer.choices[0].message
         messages.append(message.model_dump(exclude_none=True))
         if not message.tool_calls:
             return message.content
         for call in message.tool_calls:
             city = json.loads(call.function.arguments)["city"]
-            messages.append({"role": "tool", "tool_call_id": call.id,
-                             "content": json.dumps(weather(city))})
+            messages.append(
+                {"role": "tool", "tool_call_id": call.id, "content": json.dumps(weather(city))}
+            )
 
 
 def write(notes):
@@ -39,16 +42,27 @@ def write(notes):
     tool = {"name": "weather", "input_schema": CITY}
     messages = [{"role": "user", "content": "Write it up: " + notes[:200]}]
     while True:
-        with client.messages.stream(model="claude-sonnet-4-6", max_tokens=4000, messages=messages,
-                                    tools=[tool]) as stream:
+        with client.messages.stream(
+            model="claude-sonnet-4-6", max_tokens=4000, messages=messages, tools=[tool]
+        ) as stream:
             answer = stream.get_final_message()
         messages.append({"role": "assistant", "content": [b.model_dump() for b in answer.content]})
         uses = [block for block in answer.content if block.type == "tool_use"]
         if not uses:
             return
-        messages.append({"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": use.id,
-             "content": json.dumps(weather(use.input.get("city")))} for use in uses]})
+        messages.append(
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": use.id,
+                        "content": json.dumps(weather(use.input.get("city"))),
+                    }
+                    for use in uses
+                ],
+            }
+        )
 
 
 def review():
@@ -57,7 +71,8 @@ def review():
     with client.responses.stream(model="gpt-4o", input="Review it.") as stream:
         stream.until_done()
     anthropic.Anthropic().messages.create(
-        model="claude-haiku-4-5", max_tokens=400, messages=[{"role": "user", "content": "Agreed?"}])
+        model="claude-haiku-4-5", max_tokens=400, messages=[{"role": "user", "content": "Agreed?"}]
+    )
 
 
 def main():

@@ -16,9 +16,13 @@ async def streamed(client, model):
 async def main():
     async with anthropic.AsyncAnthropic() as client:
         models = ("claude-sonnet-4-6", "claude-haiku-4-5", "claude-opus-4-5")
-        await asyncio.gather(*[streamed(client, model) for model in models * 2],
-                             *[client.messages.create(model=model, max_tokens=99, messages=MESSAGES)
-                               for model in models * 2])
+        await asyncio.gather(
+            *[streamed(client, model) for model in models * 2],
+            *[
+                client.messages.create(model=model, max_tokens=99, messages=MESSAGES)
+                for model in models * 2
+            ],
+        )
 
 
 asyncio.run(main())

@@ -18,8 +18,12 @@ def main():
     client.models.list()
     for fault in ("inband", "500"):
         try:
-            for _ in client.messages.create(model="fault-%s/claude-sonnet-4-6" % fault, stream=True,
-                                            max_tokens=99, messages=MESSAGES):
+            for _ in client.messages.create(
+                model="fault-%s/claude-sonnet-4-6" % fault,
+                stream=True,
+                max_tokens=99,
+                messages=MESSAGES,
+            ):
                 pass
         except anthropic.APIError:
             pass

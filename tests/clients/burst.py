@@ -16,13 +16,23 @@ failures = []
 def one(number):
     try:
         context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-        connection = http.client.HTTPSConnection(base.hostname, base.port, context=context, timeout=60)
+        connection = http.client.HTTPSConnection(
+            base.hostname, base.port, context=context, timeout=60
+        )
         connection.connect()
         together.wait(60)
-        body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "call %d" % number}],
-                "stream": number % 2 == 1, "stream_options": {"include_usage": True}}
-        connection.request("POST", "/v1/chat/completions", json.dumps(body),
-                           {"accept-encoding": "gzip", "authorization": "Bearer sk-fake"})
+        body = {
+            "model": "gpt-4o-mini",
+            "messages": [{"role": "user", "content": "call %d" % number}],
+            "stream": number % 2 == 1,
+            "stream_options": {"include_usage": True},
+        }
+        connection.request(
+            "POST",
+            "/v1/chat/completions",
+            json.dumps(body),
+            {"accept-encoding": "gzip", "authorization": "Bearer sk-fake"},
+        )
         response = connection.getresponse()
         response.read()
         if response.status != 200:

@@ -20,8 +20,9 @@ def connect():
 def call(connection, path, body, **headers):
     text = json.dumps(body)
     if headers.pop("chunked", False):
-        connection.request("POST", path, iter([text[:9].encode(), text[9:].encode()]), headers,
-                           encode_chunked=True)
+        connection.request(
+            "POST", path, iter([text[:9].encode(), text[9:].encode()]), headers, encode_chunked=True
+        )
     else:
         connection.request("POST", path, text, headers)
     response = connection.getresponse()
@@ -32,7 +33,11 @@ def call(connection, path, body, **headers):
 def main():
     key = os.environ.get("PLANT", "sk-fake")
     query = "?api_key=" + key if "PLANT" in os.environ else ""
-    headers = {"authorization": "Bearer " + key, "x-api-key": key, "content-type": "application/json"}
+    headers = {
+        "authorization": "Bearer " + key,
+        "x-api-key": key,
+        "content-type": "application/json",
+    }
     connection = connect()
     for number in range(int(os.environ.get("CALLS", "6"))):
         streamed = {"stream": True, "stream_options": {"include_usage": True}} if number % 2 else {}
@@ -42,10 +47,16 @@ def main():
             streamed.pop("stream_options", None)
         else:
             path, body = "/v1/chat/completions", {"model": "gpt-4o-mini"}
-        body.update(streamed, messages=[{"role": "user", "content": "é" * 40000 if number == 3 else "Hi"}])
+        body.update(
+            streamed, messages=[{"role": "user", "content": "é" * 40000 if number == 3 else "Hi"}]
+        )
         chunked = {"chunked": True, "transfer-encoding": "chunked"} if number == 4 else {}
-        status = call(connection, path + query, body, **dict(
-            headers, **{"accept-encoding": accept}, **chunked))
+        status = call(
+            connection,
+            path + query,
+            body,
+            **dict(headers, **{"accept-encoding": accept}, **chunked),
+        )
         assert status == 200, status
     connection.close()
 

@@ -17,7 +17,8 @@ for (const model of ["gpt-4o", "gpt-4o-mini"]) {
 const big = [{ role: "user", content: "é".repeat(150000) }];
 await client.chat.completions.create({ model: "gpt-4.1-mini", messages: big });
 await client.responses.create({ model: "gpt-5", input: "Hello" });
-for await (const event of await client.responses.create({ model: "gpt-5.4-mini", input: "Hi", stream: true }))
-	void event;
-await Promise.all([1, 2, 3, 4].map((n) =>
-	client.chat.completions.create({ model: "gpt-4o-mini", messages: [{ role: "user", content: `call ${n}` }] })));
+const events = await client.responses.create({ model: "gpt-5.4-mini", input: "Hi", stream: true });
+for await (const event of events) void event;
+await Promise.all([1, 2, 3, 4].map((n) => client.chat.completions.create({
+	model: "gpt-4o-mini", messages: [{ role: "user", content: `call ${n}` }],
+})));

@@ -10,7 +10,8 @@ MESSAGES = [{"role": "user", "content": "Hello"}]
 
 async def streamed(client, model):
     async for _ in await client.chat.completions.create(
-            model=model, messages=MESSAGES, stream=True, stream_options={"include_usage": True}):
+        model=model, messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    ):
         pass
 
 
@@ -22,12 +23,12 @@ async def responses(client, model):
 async def main():
     async with openai.AsyncOpenAI() as client:
         models = ("gpt-4o", "gpt-4o-mini", "gpt-4.1-mini")
-        await asyncio.gather(*[streamed(client, model) for model in models],
-                             *[responses(client, model) for model in models],
-                             *[client.chat.completions.create(model=model, messages=MESSAGES)
-                               for model in models],
-                             *[client.responses.create(model=model, input="Hello")
-                               for model in models])
+        await asyncio.gather(
+            *[streamed(client, model) for model in models],
+            *[responses(client, model) for model in models],
+            *[client.chat.completions.create(model=model, messages=MESSAGES) for model in models],
+            *[client.responses.create(model=model, input="Hello") for model in models],
+        )
 
 
 asyncio.run(main())

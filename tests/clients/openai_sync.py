@@ -11,14 +11,19 @@ def main():
     client = openai.OpenAI()
     for model in ("gpt-4o", "gpt-5.4-mini"):
         client.chat.completions.create(model=model, messages=MESSAGES)
-        for chunk in client.chat.completions.create(model=model, messages=MESSAGES, stream=True,
-                                                    stream_options={"include_usage": True}):
+        for chunk in client.chat.completions.create(
+            model=model, messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+        ):
             last = chunk
         assert last.usage.total_tokens
-    client.chat.completions.create(model="gpt-4.1", messages=MESSAGES, tools=[TOOL],
-                                   service_tier="flex")
-    client.responses.create(model="gpt-5", input="Hello", extra_headers={
-        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+    client.chat.completions.create(
+        model="gpt-4.1", messages=MESSAGES, tools=[TOOL], service_tier="flex"
+    )
+    client.responses.create(
+        model="gpt-5",
+        input="Hello",
+        extra_headers={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+    )
     with client.responses.stream(model="gpt-4o-mini", input="Hello") as stream:
         stream.until_done()
     background = client.responses.create(model="gpt-5", input="Hello", background=True)
@@ -30,7 +35,8 @@ def main():
         pass  # without include_usage a stream tells none
     try:
         client.with_options(max_retries=0).chat.completions.create(
-            model="fault-429/gpt-4o", messages=MESSAGES)
+            model="fault-429/gpt-4o", messages=MESSAGES
+        )
     except openai.RateLimitError:
         pass
 

@@ -6,13 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import openai
 
-client = openai.OpenAI(timeout=60, http_client=openai.DefaultHttpx2Client(
-    limits=httpx2.Limits(max_connections=8, max_keepalive_connections=8)))
+client = openai.OpenAI(
+    timeout=60,
+    http_client=openai.DefaultHttpx2Client(
+        limits=httpx2.Limits(max_connections=8, max_keepalive_connections=8)
+    ),
+)
 
 
 def one(number):
-    client.chat.completions.create(model=("gpt-4o", "gpt-4o-mini")[number % 2],
-                                   messages=[{"role": "user", "content": "call %d" % number}])
+    client.chat.completions.create(
+        model=("gpt-4o", "gpt-4o-mini")[number % 2],
+        messages=[{"role": "user", "content": "call %d" % number}],
+    )
 
 
 with ThreadPoolExecutor(64) as threads:

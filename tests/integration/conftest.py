@@ -46,10 +46,22 @@ class Provider:
         self.log = Path(folder) / "provider.jsonl"
         self.errors = open(str(Path(folder) / "provider.err"), "w")
         self.child = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "mock" / "provider.py"), "--log", str(self.log), *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+            [
+                sys.executable,
+                str(ROOT / "tests" / "mock" / "provider.py"),
+                "--log",
+                str(self.log),
+                *options,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
         ready = json.loads(self.child.stdout.readline())
-        self.port, self.ca, self.base, self.seed = (ready[k] for k in ("port", "ca", "base", "seed"))
+        self.port, self.ca, self.base, self.seed = (
+            ready[k] for k in ("port", "ca", "base", "seed")
+        )
         self.seen = 0
 
     def calls(self):
@@ -86,11 +98,20 @@ def provider(tmp_path_factory):
 
 def clean_env(provider=None, home=None, **more):
     """As from `env -i`: nothing of the caller's but a path."""
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "LANG": "C.UTF-8"}
+    env = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home or "/nonexistent"),
+        "LANG": "C.UTF-8",
+    }
     if provider:
-        env.update(SSL_CERT_FILE=provider.ca, NODE_EXTRA_CA_CERTS=provider.ca, OPENAI_API_KEY=KEY,
-                   ANTHROPIC_API_KEY="sk-ant-" + KEY, OPENAI_BASE_URL=provider.base + "/v1",
-                   ANTHROPIC_BASE_URL=provider.base)
+        env.update(
+            SSL_CERT_FILE=provider.ca,
+            NODE_EXTRA_CA_CERTS=provider.ca,
+            OPENAI_API_KEY=KEY,
+            ANTHROPIC_API_KEY="sk-ant-" + KEY,
+            OPENAI_BASE_URL=provider.base + "/v1",
+            ANTHROPIC_BASE_URL=provider.base,
+        )
     env.update({name: str(value) for name, value in more.items()})
     return env
 
@@ -109,7 +130,11 @@ class Ran:
         self.calls = self.summary.get("calls", [])
 
     def ok(self):
-        assert self.status == 0, "status %s\n%s\n%s" % (self.status, self.stdout[-2000:], self.stderr[-4000:])
+        assert self.status == 0, "status %s\n%s\n%s" % (
+            self.status,
+            self.stdout[-2000:],
+            self.stderr[-4000:],
+        )
         return self
 
 
@@ -129,9 +154,18 @@ class Bench:
     def tollspan(self, *args, env=None, timeout=RUN_TIMEOUT, **more):
         assert TOLLSPAN.exists(), "%s is not built" % TOLLSPAN
         env = env if env is not None else clean_env(self.provider, self.home)
-        return subprocess.run([str(TOLLSPAN)] + [str(a) for a in args], env=env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                              errors="surrogateescape", timeout=timeout, check=False, **more)
+        return subprocess.run(
+            [str(TOLLSPAN)] + [str(a) for a in args],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=timeout,
+            check=False,
+            **more,
+        )
 
     def run(self, mode, command, env=None, options=(), verb="run", summary="json"):
         """`tollspan run` (or record) of a command, with a clean environment."""
@@ -139,9 +173,18 @@ class Bench:
         if path.exists():
             path.unlink()
         done = self.tollspan(
-            verb, "--capture=" + mode, "--summary=" + summary, "--summary-file=%s" % path,
-            "--ledger=%s" % self.ledger, "--endpoint", self.endpoint(), *options, "--", *command,
-            env=clean_env(self.provider, self.home, **(env or {})))
+            verb,
+            "--capture=" + mode,
+            "--summary=" + summary,
+            "--summary-file=%s" % path,
+            "--ledger=%s" % self.ledger,
+            "--endpoint",
+            self.endpoint(),
+            *options,
+            "--",
+            *command,
+            env=clean_env(self.provider, self.home, **(env or {})),
+        )
         return Ran(done, path, self.ledger)
 
 
@@ -171,13 +214,19 @@ def old_pythons():
 
 
 def works(python):
-    return not subprocess.run([str(python), "-c", "import ssl, http.client"], check=False,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    return not subprocess.run(
+        [str(python), "-c", "import ssl, http.client"],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ).returncode
 
 
 def node_command(name):
     """(command, environment) of the node client on one of the two node programs."""
     if name == "node-official":
         return [NODE, CLIENTS / "openai.mjs"], {"NODE_MODULES": DEPS / "node"}
-    return [DEBIAN_NODE, CLIENTS / "openai.mjs"], {"NODE_MODULES": DEPS / "node18",
-                                                   "LD_LIBRARY_PATH": DEBIAN_LIB}
+    return [DEBIAN_NODE, CLIENTS / "openai.mjs"], {
+        "NODE_MODULES": DEPS / "node18",
+        "LD_LIBRARY_PATH": DEBIAN_LIB,
+    }

@@ -15,14 +15,28 @@ COST = "gen_ai.usage.cost"
 STATUS = "tollspan.cost.status"
 
 # What differs between two runs of one program, or between two ways of seeing one run.
-VARYING = {"trace_id", "span_id", "parent_span_id", "start_time", "end_time", "duration_ms",
-           "tollspan.time_to_first_token_ms", "process.pid", "server.port", "tollspan.capture"}
+VARYING = {
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "start_time",
+    "end_time",
+    "duration_ms",
+    "tollspan.time_to_first_token_ms",
+    "process.pid",
+    "server.port",
+    "tollspan.capture",
+}
 
 
 def pair(calls, log):
     """Calls beside log entries: by response id, and what has none by path and status, in order."""
     assert len(calls) == len(log), "%d calls, the provider had %d:\n%s\n%s" % (
-        len(calls), len(log), "\n".join(map(brief, calls)), "\n".join(map(brief_entry, log)))
+        len(calls),
+        len(log),
+        "\n".join(map(brief, calls)),
+        "\n".join(map(brief_entry, log)),
+    )
     by_id = collections.defaultdict(list)
     by_path = collections.defaultdict(list)
     for call in sorted(calls, key=lambda c: c["start_time"]):
@@ -30,7 +44,9 @@ def pair(calls, log):
         by_id[(call.get("gen_ai.response.id"), call.get("http.request.method"))].append(call)
     pairs, used = [], set()
     for entry in log:
-        wanted = by_id[(entry.get("response_id"), entry["method"])] if entry.get("response_id") else []
+        wanted = (
+            by_id[(entry.get("response_id"), entry["method"])] if entry.get("response_id") else []
+        )
         wanted = wanted or by_path[(entry["path"], entry.get("status"))]
         left = [call for call in wanted if id(call) not in used]
         assert left, "no call for %s among\n%s" % (brief_entry(entry), "\n".join(map(brief, calls)))
@@ -40,13 +56,22 @@ def pair(calls, log):
 
 
 def brief(call):
-    return "%s %s %s %s" % (call.get("http.request.method"), call.get("url.path"),
-                            call.get("http.response.status_code"), call.get("gen_ai.response.id"))
+    return "%s %s %s %s" % (
+        call.get("http.request.method"),
+        call.get("url.path"),
+        call.get("http.response.status_code"),
+        call.get("gen_ai.response.id"),
+    )
 
 
 def brief_entry(entry):
-    return "%s %s %s %s (%s)" % (entry["method"], entry["path"], entry.get("status"),
-                                 entry.get("response_id"), entry.get("encoding"))
+    return "%s %s %s %s (%s)" % (
+        entry["method"],
+        entry["path"],
+        entry.get("status"),
+        entry.get("response_id"),
+        entry.get("encoding"),
+    )
 
 
 def check_calls(calls, log, capture, port):
@@ -55,19 +80,22 @@ def check_calls(calls, log, capture, port):
     wrong = []
     for call, entry in pairs:
         for name, value, wanted in differences(call, entry, capture, port):
-            wrong.append("%s %s: %s is %r, not %r" % (
-                entry["api"], brief_entry(entry), name, value, wanted))
+            wrong.append(
+                "%s %s: %s is %r, not %r" % (entry["api"], brief_entry(entry), name, value, wanted)
+            )
     assert not wrong, "\n".join(wrong)
     return pairs
 
 
 def differences(call, entry, capture, port):
-    checks = [("http.response.status_code", call.get("http.response.status_code"), entry["status"]),
-              ("server.address", call.get("server.address"), "localhost"),
-              ("server.port", call.get("server.port"), port),
-              ("http.request.method", call.get("http.request.method"), entry["method"]),
-              ("url.path", call.get("url.path"), entry["path"]),
-              ("tollspan.capture", call.get("tollspan.capture"), capture)]
+    checks = [
+        ("http.response.status_code", call.get("http.response.status_code"), entry["status"]),
+        ("server.address", call.get("server.address"), "localhost"),
+        ("server.port", call.get("server.port"), port),
+        ("http.request.method", call.get("http.request.method"), entry["method"]),
+        ("url.path", call.get("url.path"), entry["path"]),
+        ("tollspan.capture", call.get("tollspan.capture"), capture),
+    ]
     checks += usage_checks(call, entry) + cost_checks(call, entry) + identity_checks(call, entry)
     return [check for check in checks if check[1] != check[2]]
 
@@ -77,7 +105,9 @@ def identity_checks(call, entry):
     if entry.get("model"):
         checks.append(("gen_ai.response.model", call.get("gen_ai.response.model"), entry["model"]))
     if entry.get("model_asked"):
-        checks.append(("gen_ai.request.model", call.get("gen_ai.request.model"), entry["model_asked"]))
+        checks.append(
+            ("gen_ai.request.model", call.get("gen_ai.request.model"), entry["model_asked"])
+        )
     if entry.get("response_id"):
         checks.append(("gen_ai.response.id", call.get("gen_ai.response.id"), entry["response_id"]))
     if entry.get("provider"):
@@ -87,11 +117,20 @@ def identity_checks(call, entry):
         checks.append(("service_tier", told, [entry["tier"]]))
     if entry.get("traceparent"):
         checks.append(("trace_id", call.get("trace_id"), entry["traceparent"].split("-")[1]))
-        checks.append(("parent_span_id", call.get("parent_span_id"), entry["traceparent"].split("-")[2]))
+        checks.append(
+            ("parent_span_id", call.get("parent_span_id"), entry["traceparent"].split("-")[2])
+        )
     if entry["complete"] and entry["api"] != "background":
-        billed_without = entry.get("usage") is None and not entry.get("free") and not entry.get("error")
-        checks.append(("tollspan.completeness", call.get("tollspan.completeness"),
-                       "partial" if billed_without else "exact"))
+        billed_without = (
+            entry.get("usage") is None and not entry.get("free") and not entry.get("error")
+        )
+        checks.append(
+            (
+                "tollspan.completeness",
+                call.get("tollspan.completeness"),
+                "partial" if billed_without else "exact",
+            )
+        )
     elif not entry["complete"]:
         checks.append(("tollspan.completeness", call.get("tollspan.completeness"), "partial"))
     if entry.get("error"):
@@ -107,8 +146,11 @@ def usage_checks(call, entry):
         return [(name, call.get(name), None) for name in (INPUT, OUTPUT)]
     checks = [(name, call.get(name), wanted) for name, wanted in usage.items()]
     # what the provider did not report is absent, not zero
-    checks += [(name, call.get(name) or None, None) for name in (CACHE_READ, CACHE_WRITE)
-               if name not in usage]
+    checks += [
+        (name, call.get(name) or None, None)
+        for name in (CACHE_READ, CACHE_WRITE)
+        if name not in usage
+    ]
     return checks
 
 
@@ -124,8 +166,10 @@ def cost_checks(call, entry):
         return [(STATUS, status, "unpriced"), (COST, cost, None)]
     wanted = oracle(entry)
     if wanted is None:  # whether the card has it is the card's affair; a price of nothing is not
-        return [("an unpriced call has a cost", status == "unpriced" and cost is not None, False),
-                ("priced at nothing", status == "priced" and not cost, False)]
+        return [
+            ("an unpriced call has a cost", status == "unpriced" and cost is not None, False),
+            ("priced at nothing", status == "priced" and not cost, False),
+        ]
     return [(STATUS, status, "priced"), (COST, as_decimal(cost), wanted)]
 
 
@@ -134,23 +178,32 @@ def as_decimal(cost):
 
 
 def oracle(entry):
-    """What genai-prices has it cost; None for what it or the first card can not be expected to know."""
+    """What genai-prices has it cost; None for what it or the first card may not know."""
     import genai_prices
 
     usage = entry["usage"]
     if entry.get("charges", 1) > 1 or entry.get("tier") not in (None, "default", "standard"):
         return None
-    if any(usage.get(name) for name in AUDIO) or any("requests." in name and usage[name] for name in usage):
+    if any(usage.get(name) for name in AUDIO) or any(
+        "requests." in name and usage[name] for name in usage
+    ):
         return None
     if entry["provider"] == "openai" and usage.get(CACHE_WRITE):
         return None
-    counts = {"input_tokens": usage[INPUT], "output_tokens": usage[OUTPUT],
-              "cache_read_tokens": usage.get(CACHE_READ), "cache_write_tokens": usage.get(CACHE_WRITE),
-              "cache_write_5m_tokens": usage.get(WRITE_5M), "cache_write_1h_tokens": usage.get(WRITE_1H)}
+    counts = {
+        "input_tokens": usage[INPUT],
+        "output_tokens": usage[OUTPUT],
+        "cache_read_tokens": usage.get(CACHE_READ),
+        "cache_write_tokens": usage.get(CACHE_WRITE),
+        "cache_write_5m_tokens": usage.get(WRITE_5M),
+        "cache_write_1h_tokens": usage.get(WRITE_1H),
+    }
     try:
         price = genai_prices.calc_price(
             genai_prices.Usage(**{name: n for name, n in counts.items() if n}),
-            model_ref=entry["model"], provider_id=entry["provider"])
+            model_ref=entry["model"],
+            provider_id=entry["provider"],
+        )
     except LookupError:
         return None
     return price.total_price.quantize(Decimal("1e-12"))
@@ -159,8 +212,14 @@ def oracle(entry):
 def stable(calls):
     """Calls without what varies, in an order of their own."""
     kept = [{name: value for name, value in call.items() if name not in VARYING} for call in calls]
-    return sorted(kept, key=lambda c: (str(c.get("gen_ai.response.id")), c.get("url.path", ""),
-                                       c.get("http.response.status_code", 0)))
+    return sorted(
+        kept,
+        key=lambda c: (
+            str(c.get("gen_ai.response.id")),
+            c.get("url.path", ""),
+            c.get("http.response.status_code", 0),
+        ),
+    )
 
 
 def loss_of(summary):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record and replay: the same calls; damage is named by its offset, and what came before is kept."""
+"""Record and replay: the same calls; damage is named by its offset, what came before is kept."""
 
 import json
 import os
@@ -17,13 +17,16 @@ HEAD = struct.Struct("<IHBBQ")
 def recorded(bench, mode):
     """A capture file of http_client, with its live calls and the provider's log."""
     bench.provider.calls()
-    live = bench.run(mode, python_client("http_client"), verb="record",
-                     options=["-o", bench.capture_file]).ok()
+    live = bench.run(
+        mode, python_client("http_client"), verb="record", options=["-o", bench.capture_file]
+    ).ok()
     return live, bench.provider.calls(), mode
 
 
 def replay(bench, *args):
-    done = bench.tollspan("replay", *args, "--json=lines", "--endpoint", bench.endpoint(), "--ledger=none")
+    done = bench.tollspan(
+        "replay", *args, "--json=lines", "--endpoint", bench.endpoint(), "--ledger=none"
+    )
     return done, [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -41,8 +44,14 @@ def test_replay_gives_the_same_calls(bench, recorded):
 
 def test_replay_into_a_ledger(bench, recorded):
     ledger = bench.folder / "replayed.db"
-    done = bench.tollspan("replay", bench.capture_file, "--json", "--endpoint", bench.endpoint(),
-                          "--ledger=%s" % ledger)
+    done = bench.tollspan(
+        "replay",
+        bench.capture_file,
+        "--json",
+        "--endpoint",
+        bench.endpoint(),
+        "--ledger=%s" % ledger,
+    )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["calls"]) == len(recorded[1])
     again = json.loads(bench.tollspan("trace", "--json", "--ledger=%s" % ledger).stdout)
@@ -76,7 +85,9 @@ def named_offset(text):
 def test_truncated(bench, recorded, share):
     data = bench.capture_file.read_bytes()
     starts = list(record_offsets(data))
-    bounds = [(a, b) for a, b in zip(starts, starts[1:] + [len(data)]) if a >= len(data) * share - 1]
+    bounds = [
+        (a, b) for a, b in zip(starts, starts[1:] + [len(data)]) if a >= len(data) * share - 1
+    ]
     start, _ = bounds[0] if bounds else (starts[-1], None)
     cut = bench.folder / "cut"
     cut.write_bytes(data[: start + 9])

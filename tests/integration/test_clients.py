@@ -2,8 +2,16 @@
 """Real clients in both modes: every call is what the provider's log says."""
 
 import pytest
-from conftest import (CLIENTS, KEY, Bench, Provider, need_root, node_command, old_pythons,
-                      python_client)
+from conftest import (
+    CLIENTS,
+    KEY,
+    Bench,
+    Provider,
+    need_root,
+    node_command,
+    old_pythons,
+    python_client,
+)
 from expect import check_calls, loss_of, stable
 
 SDKS = ["openai_sync", "openai_async", "anthropic_sync", "anthropic_async"]
@@ -71,7 +79,9 @@ def test_burst_of_64_connections(bench, mode):
     assert len({entry["connection"] for _, entry in pairs}) == 64
 
 
-@pytest.mark.parametrize("client", ["openai_sync", "anthropic_sync", "http_client", "curl", "node-debian"])
+@pytest.mark.parametrize(
+    "client", ["openai_sync", "anthropic_sync", "http_client", "curl", "node-debian"]
+)
 def test_both_modes_see_the_same(tmp_path, client):
     need_root()
     if client == "curl":

@@ -37,7 +37,9 @@ def test_report_json(filled):
 
 def test_report_of_another_time(filled):
     bench, _ = filled
-    done = bench.tollspan("report", "--until=2020-01-01", "--since=2019-01-01", "--ledger=%s" % bench.ledger)
+    done = bench.tollspan(
+        "report", "--until=2020-01-01", "--since=2019-01-01", "--ledger=%s" % bench.ledger
+    )
     assert done.returncode == 0, done.stderr
     assert "gpt" not in done.stdout
 
@@ -76,8 +78,16 @@ def test_ledger_that_is_not_there(bench):
 
 def price(bench, *queries):
     text = "".join(json.dumps(query) + "\n" for query in queries)
-    done = subprocess.run([str(TOLLSPAN), "price", "--stdin"], input=text, text=True, check=False, timeout=30,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_env(home=bench.home))
+    done = subprocess.run(
+        [str(TOLLSPAN), "price", "--stdin"],
+        input=text,
+        text=True,
+        check=False,
+        timeout=30,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_env(home=bench.home),
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line, parse_float=Decimal) for line in done.stdout.splitlines()]
 
@@ -86,10 +96,19 @@ def test_price_many(bench):
     """Against genai-prices, in order."""
     queries, wanted = [], []
     for number in range(40):
-        provider, model = [("openai", "gpt-4o-mini"), ("anthropic", "claude-haiku-4-5"),
-                           ("openai", "gpt-4.1"), ("anthropic", "claude-sonnet-4-6")][number % 4]
-        query = {"gen_ai.provider.name": provider, "gen_ai.request.model": model, INPUT: 1000 + 37 * number,
-                 OUTPUT: 11 * number, "gen_ai.usage.cache_read.input_tokens": 13 * number}
+        provider, model = [
+            ("openai", "gpt-4o-mini"),
+            ("anthropic", "claude-haiku-4-5"),
+            ("openai", "gpt-4.1"),
+            ("anthropic", "claude-sonnet-4-6"),
+        ][number % 4]
+        query = {
+            "gen_ai.provider.name": provider,
+            "gen_ai.request.model": model,
+            INPUT: 1000 + 37 * number,
+            OUTPUT: 11 * number,
+            "gen_ai.usage.cache_read.input_tokens": 13 * number,
+        }
         queries.append(query)
         usage = {name: value for name, value in query.items() if "usage" in name}
         wanted.append(oracle({"usage": usage, "provider": provider, "model": model}))
@@ -102,9 +121,16 @@ def test_price_many(bench):
 
 
 def test_price_of_the_unknown(bench):
-    answers = price(bench, {"gen_ai.provider.name": "openai", "gen_ai.request.model": "acme-9000", INPUT: 5},
-                    {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini", INPUT: 5,
-                     "openai.response.service_tier": "no-such-tier"})
+    answers = price(
+        bench,
+        {"gen_ai.provider.name": "openai", "gen_ai.request.model": "acme-9000", INPUT: 5},
+        {
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-4o-mini",
+            INPUT: 5,
+            "openai.response.service_tier": "no-such-tier",
+        },
+    )
     assert [answer[STATUS] for answer in answers] == ["unpriced", "unpriced"]
     assert all(COST not in answer for answer in answers)
 
@@ -126,7 +152,11 @@ def test_price_validates_a_card(bench):
 
 def test_check(bench):
     done = bench.tollspan("check")
-    assert done.returncode in (0, 1) and "preload" in done.stdout.lower() and "ebpf" in done.stdout.lower()
+    assert (
+        done.returncode in (0, 1)
+        and "preload" in done.stdout.lower()
+        and "ebpf" in done.stdout.lower()
+    )
 
 
 def test_check_of_a_binary(bench):

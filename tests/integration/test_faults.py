@@ -12,7 +12,9 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 
 def ask(bench, mode, path, body, *headers, **env):
     bench.provider.calls()
-    ran = bench.run(mode, [PYTHON, CLIENTS / "raw.py", path, json.dumps(body)] + list(headers), env).ok()
+    ran = bench.run(
+        mode, [PYTHON, CLIENTS / "raw.py", path, json.dumps(body)] + list(headers), env
+    ).ok()
     log = bench.provider.calls()
     pairs = check_calls(ran.calls, log, mode, bench.provider.port)
     return pairs[0][0], log[0], ran
@@ -21,7 +23,9 @@ def ask(bench, mode, path, body, *headers, **env):
 @pytest.mark.parametrize("status", [429, 500])
 @pytest.mark.parametrize("path", [CHAT, MESSAGES])
 def test_refused(bench, mode, path, status):
-    call, _, ran = ask(bench, mode, path, {"model": "gpt-4o", "messages": []}, "x-mock-fault:%d" % status)
+    call, _, ran = ask(
+        bench, mode, path, {"model": "gpt-4o", "messages": []}, "x-mock-fault:%d" % status
+    )
     assert call["http.response.status_code"] == status
     assert (call[COST], call[STATUS]) == (0, "priced")
     assert call["error.type"]
@@ -29,8 +33,9 @@ def test_refused(bench, mode, path, status):
 
 
 def test_error_within_a_stream(bench, mode):
-    call, _, _ = ask(bench, mode, MESSAGES, {"model": "claude-haiku-4-5", "stream": True},
-                     "x-mock-fault:inband")
+    call, _, _ = ask(
+        bench, mode, MESSAGES, {"model": "claude-haiku-4-5", "stream": True}, "x-mock-fault:inband"
+    )
     assert call["http.response.status_code"] == 200
     assert call["error.type"] == "overloaded_error"
     assert (call[COST], call[STATUS]) == (0, "priced")
@@ -55,7 +60,9 @@ def test_stream_without_usage(bench, mode):
 
 
 def test_time_to_first_token(bench, mode):
-    call, entry, _ = ask(bench, mode, CHAT, {"model": "gpt-4o", "stream": True}, "x-mock-fault:slow=400")
+    call, entry, _ = ask(
+        bench, mode, CHAT, {"model": "gpt-4o", "stream": True}, "x-mock-fault:slow=400"
+    )
     assert entry["delay_ms"] == 400
     assert 400 <= call["duration_ms"] < 2000
     assert call["tollspan.time_to_first_token_ms"] < 2000
@@ -63,29 +70,48 @@ def test_time_to_first_token(bench, mode):
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_huge_body(bench, mode, encoding):
-    call, entry, _ = ask(bench, mode, CHAT, {"model": "gpt-4o"}, "x-mock-fault:huge=9000000",
-                         "accept-encoding:gzip", "x-mock-encoding:" + encoding)
+    call, entry, _ = ask(
+        bench,
+        mode,
+        CHAT,
+        {"model": "gpt-4o"},
+        "x-mock-fault:huge=9000000",
+        "accept-encoding:gzip",
+        "x-mock-encoding:" + encoding,
+    )
     assert entry["encoding"] == encoding
     assert call["tollspan.completeness"] == "exact"
 
 
 def test_huge_request(bench, mode):
     """What the process sends may be large: only its model is read."""
-    huge = {"messages": [{"role": "user", "content": '"model":"gpt-0-fake" ' * 20000}], "model": "gpt-4o-mini"}
+    huge = {
+        "messages": [{"role": "user", "content": '"model":"gpt-0-fake" ' * 20000}],
+        "model": "gpt-4o-mini",
+    }
     env_body = json.dumps(huge)
     bench.provider.calls()
     script = bench.folder / "body.json"
     script.write_text(env_body)
-    ran = bench.run(mode, ["/bin/sh", "-c", 'curl -sS --cacert "$SSL_CERT_FILE" --data-binary @"$0" '
-                           '-H "authorization: Bearer sk-fake" "$OPENAI_BASE_URL/chat/completions" >/dev/null',
-                           script]).ok()
+    ran = bench.run(
+        mode,
+        [
+            "/bin/sh",
+            "-c",
+            'curl -sS --cacert "$SSL_CERT_FILE" --data-binary @"$0" '
+            '-H "authorization: Bearer sk-fake" "$OPENAI_BASE_URL/chat/completions" >/dev/null',
+            script,
+        ],
+    ).ok()
     check_calls(ran.calls, bench.provider.calls(), mode, bench.provider.port)
     assert ran.calls[0]["gen_ai.request.model"] == "gpt-4o-mini"
 
 
 def test_traceparent_is_adopted(bench, mode):
     trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-    call, _, _ = ask(bench, mode, CHAT, {"model": "gpt-4o"}, "traceparent:00-%s-%s-01" % (trace, span))
+    call, _, _ = ask(
+        bench, mode, CHAT, {"model": "gpt-4o"}, "traceparent:00-%s-%s-01" % (trace, span)
+    )
     assert (call["trace_id"], call["parent_span_id"]) == (trace, span)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A key that a program sends stands in no file that tollspan writes, and in nothing that it prints."""
+"""A key that a program sends stands in no file that tollspan writes, nor in what it prints."""
 
 import pytest
 from conftest import python_client
@@ -21,13 +21,19 @@ def files_with(folder, text):
 @pytest.mark.parametrize("summary", ["json", "text"])
 def test_planted_key(bench, mode, verb, summary):
     options = ["-v"] + (["-o", bench.capture_file] if verb == "record" else [])
-    ran = bench.run(mode, python_client("http_client"), {"PLANT": PLANTED}, options, verb, summary).ok()
+    ran = bench.run(
+        mode, python_client("http_client"), {"PLANT": PLANTED}, options, verb, summary
+    ).ok()
     assert bench.ledger.exists() and ran.text
     assert PLANTED not in ran.text + ran.stderr + ran.stdout
     assert files_with(bench.folder, PLANTED) == []
     if verb == "record":
-        replayed = bench.tollspan("replay", bench.capture_file, "--json", "--endpoint", bench.endpoint())
-        dumped = bench.tollspan("replay", bench.capture_file, "--dump", "--endpoint", bench.endpoint())
+        replayed = bench.tollspan(
+            "replay", bench.capture_file, "--json", "--endpoint", bench.endpoint()
+        )
+        dumped = bench.tollspan(
+            "replay", bench.capture_file, "--dump", "--endpoint", bench.endpoint()
+        )
         assert PLANTED not in replayed.stdout + replayed.stderr + dumped.stdout + dumped.stderr
     for command in (["report"], ["trace"], ["report", "--json"], ["trace", "--json"]):
         done = bench.tollspan(*command, "--ledger=%s" % bench.ledger)
@@ -36,8 +42,10 @@ def test_planted_key(bench, mode, verb, summary):
 
 def test_key_as_an_argument(bench, mode):
     """A key on the command line is redacted in process.command_args."""
-    script = ('curl -sS --cacert "$SSL_CERT_FILE" -o /dev/null -H "authorization: Bearer %s" '
-              '-d "{\\"model\\":\\"gpt-4o\\"}" "$OPENAI_BASE_URL/chat/completions"; exit $?' % PLANTED)
+    script = (
+        'curl -sS --cacert "$SSL_CERT_FILE" -o /dev/null -H "authorization: Bearer %s" '
+        '-d "{\\"model\\":\\"gpt-4o\\"}" "$OPENAI_BASE_URL/chat/completions"; exit $?' % PLANTED
+    )
     ran = bench.run(mode, ["/bin/sh", "-c", script]).ok()
     assert len(ran.calls) == 1
     assert PLANTED not in ran.text
@@ -54,8 +62,10 @@ def test_fingerprint(bench, mode):
 
 def test_no_prompt_is_stored(bench, mode):
     marker = "an-unlikely-prompt-83412"
-    script = ('curl -sS --cacert "$SSL_CERT_FILE" -o /dev/null -H "authorization: Bearer sk-fake" '
-              '--data-binary @"$0" "$OPENAI_BASE_URL/chat/completions"')
+    script = (
+        'curl -sS --cacert "$SSL_CERT_FILE" -o /dev/null -H "authorization: Bearer sk-fake" '
+        '--data-binary @"$0" "$OPENAI_BASE_URL/chat/completions"'
+    )
     body = bench.folder / "provider.body"
     body.write_text('{"model":"gpt-4o","messages":[{"role":"user","content":"%s"}]}' % marker)
     bench.run(mode, ["/bin/sh", "-c", script, body]).ok()

@@ -24,17 +24,36 @@ def test_chat(trusted, stream):
     for _ in range(40):
         if stream:
             options = {"stream": True, "stream_options": {"include_usage": True}}
-            for chunk in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **options):
+            for chunk in client.chat.completions.create(
+                model="gpt-4o", messages=MESSAGES, **options
+            ):
                 answer = chunk
         else:
             answer = client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
         usage = answer.usage
         assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
         details = usage.prompt_tokens_details
-        told.append((answer.id, answer.model, answer.service_tier, usage.prompt_tokens,
-                     usage.completion_tokens, details.cached_tokens if details else None))
-    assert told == [(e["response_id"], e["model"], e["tier"], e["usage"][INPUT], e["usage"][OUTPUT],
-                     e["usage"].get(CACHE_READ)) for e in trusted.calls()]
+        told.append(
+            (
+                answer.id,
+                answer.model,
+                answer.service_tier,
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                details.cached_tokens if details else None,
+            )
+        )
+    assert told == [
+        (
+            e["response_id"],
+            e["model"],
+            e["tier"],
+            e["usage"][INPUT],
+            e["usage"][OUTPUT],
+            e["usage"].get(CACHE_READ),
+        )
+        for e in trusted.calls()
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -48,7 +67,9 @@ def test_responses(trusted, stream):
         else:
             answer = client.responses.create(model="gpt-5", input="Hello")
         told.append((answer.id, answer.usage.input_tokens, answer.usage.output_tokens))
-    assert told == [(e["response_id"], e["usage"][INPUT], e["usage"][OUTPUT]) for e in trusted.calls()]
+    assert told == [
+        (e["response_id"], e["usage"][INPUT], e["usage"][OUTPUT]) for e in trusted.calls()
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -64,8 +85,20 @@ def test_messages(trusted, stream):
             answer = client.messages.create(**request)
             last = [answer.usage]
         parts = getattr(last[0], "iterations", None) or [answer.usage]
-        get = lambda name: sum((p.get(name) if isinstance(p, dict) else getattr(p, name)) or 0 for p in parts)
+        get = lambda name: sum(
+            (p.get(name) if isinstance(p, dict) else getattr(p, name)) or 0 for p in parts
+        )
         read, write = get("cache_read_input_tokens"), get("cache_creation_input_tokens")
-        told.append((answer.id, get("input_tokens") + read + write, read, write, get("output_tokens")))
-    assert told == [(e["response_id"], e["usage"][INPUT], e["usage"][CACHE_READ], e["usage"][CACHE_WRITE],
-                     e["usage"][OUTPUT]) for e in trusted.calls()]
+        told.append(
+            (answer.id, get("input_tokens") + read + write, read, write, get("output_tokens"))
+        )
+    assert told == [
+        (
+            e["response_id"],
+            e["usage"][INPUT],
+            e["usage"][CACHE_READ],
+            e["usage"][CACHE_WRITE],
+            e["usage"][OUTPUT],
+        )
+        for e in trusted.calls()
+    ]

@@ -13,8 +13,15 @@ from expect import COST
 
 
 def plain(bench, mode, *command, options=()):
-    return bench.tollspan("run", "--capture=" + mode, "--ledger=none", *options, "--", *command,
-                          env=clean_env(home=bench.home))
+    return bench.tollspan(
+        "run",
+        "--capture=" + mode,
+        "--ledger=none",
+        *options,
+        "--",
+        *command,
+        env=clean_env(home=bench.home),
+    )
 
 
 def test_output_and_status_are_untouched(bench, mode):
@@ -25,8 +32,11 @@ def test_output_and_status_are_untouched(bench, mode):
 def test_environment_is_untouched(bench, mode):
     """But for what the shim needs to be loaded."""
     done = plain(bench, mode, "/usr/bin/env")
-    ours = [line for line in done.stdout.splitlines()
-            if not line.startswith(("LD_PRELOAD=", "TOLLSPAN_"))]
+    ours = [
+        line
+        for line in done.stdout.splitlines()
+        if not line.startswith(("LD_PRELOAD=", "TOLLSPAN_"))
+    ]
     bare = ["%s=%s" % item for item in clean_env(home=bench.home).items()]
     assert sorted(ours) == sorted(bare)
 
@@ -71,8 +81,15 @@ def test_no_ledger(bench, mode):
 
 def test_default_ledger(bench, mode):
     env = clean_env(bench.provider, bench.home, XDG_STATE_HOME=bench.folder / "state")
-    done = bench.tollspan("run", "--capture=" + mode, "--endpoint", bench.endpoint(), "--",
-                          *python_client("http_client"), env=env)
+    done = bench.tollspan(
+        "run",
+        "--capture=" + mode,
+        "--endpoint",
+        bench.endpoint(),
+        "--",
+        *python_client("http_client"),
+        env=env,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert (bench.folder / "state" / "tollspan" / "ledger.db").exists()
 
@@ -89,7 +106,10 @@ def test_ledger_that_can_not_be_opened(bench, mode):
 def test_ledger_is_sql(bench, mode):
     ran = bench.run(mode, python_client("http_client")).ok()
     with sqlite3.connect(str(bench.ledger)) as database:
-        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {
+            row[0]
+            for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
         count = database.execute("SELECT count(*) FROM call").fetchone()[0]
     assert {"process", "call", "charge", "price_line", "loss", "unseen"} <= tables
     assert count == len(ran.calls)
@@ -99,8 +119,16 @@ def test_ledger_is_sql(bench, mode):
 @pytest.mark.parametrize("summary", ["none", "text", "json"])
 def test_summary(bench, mode, summary):
     path = bench.folder / "summary"
-    done = bench.tollspan("run", "--capture=" + mode, "--summary=" + summary, "--ledger=none",
-                          "--endpoint", bench.endpoint(), "--", *python_client("http_client"))
+    done = bench.tollspan(
+        "run",
+        "--capture=" + mode,
+        "--summary=" + summary,
+        "--ledger=none",
+        "--endpoint",
+        bench.endpoint(),
+        "--",
+        *python_client("http_client"),
+    )
     assert (done.returncode, done.stdout) == (0, "")
     if summary == "none":
         assert done.stderr == ""
@@ -129,19 +157,31 @@ def test_no_call_at_all(bench, mode):
 
 def test_many_short_children(bench, mode):
     """A tree of processes that come and go, some of which call."""
-    script = ('for n in 1 2 3 4 5; do (curl -sS --cacert "$SSL_CERT_FILE" -o /dev/null -d '
-              '"{\\"model\\":\\"gpt-4o\\"}" "$OPENAI_BASE_URL/chat/completions") & (exec /bin/true) & done; wait')
+    script = (
+        'for n in 1 2 3 4 5; do (curl -sS --cacert "$SSL_CERT_FILE" -o /dev/null -d '
+        '"{\\"model\\":\\"gpt-4o\\"}" "$OPENAI_BASE_URL/chat/completions") & '
+        "(exec /bin/true) & done; wait"
+    )
     bench.provider.calls()
     ran = bench.run(mode, ["/bin/sh", "-c", script]).ok()
     log = bench.provider.calls()
     assert len(log) == 5
-    assert {call["gen_ai.response.id"] for call in ran.calls} == {entry["response_id"] for entry in log}
+    assert {call["gen_ai.response.id"] for call in ran.calls} == {
+        entry["response_id"] for entry in log
+    }
 
 
 def test_two_at_once_share_a_ledger(bench, mode):
     """Many writers of one ledger."""
-    command = [str(TOLLSPAN), "run", "--capture=" + mode, "--ledger=%s" % bench.ledger, "--endpoint",
-               bench.endpoint(), "--"] + [str(part) for part in python_client("http_client")]
+    command = [
+        str(TOLLSPAN),
+        "run",
+        "--capture=" + mode,
+        "--ledger=%s" % bench.ledger,
+        "--endpoint",
+        bench.endpoint(),
+        "--",
+    ] + [str(part) for part in python_client("http_client")]
     env = clean_env(bench.provider, bench.home)
     bench.provider.calls()
     children = [subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL) for _ in range(3)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`tollspan run` on a terminal: signals of the keyboard, job control, and what a shell then sees."""
+"""`tollspan run` on a terminal: signals of the keyboard, and job control as a shell sees it."""
 
 import os
 import pty
@@ -64,7 +64,7 @@ class Terminal:
             assert time.monotonic() < until, "no %r in %r" % (text, self.output)
             if not self.read(0.2):
                 break
-        assert text in self.output[max(0, start - len(text)):] or text in self.output, self.output
+        assert text in self.output[max(0, start - len(text)) :] or text in self.output, self.output
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -116,7 +116,9 @@ def test_interrupt_kills(bench, mode):
 
 
 def test_quit_kills(bench, mode):
-    terminal = on_terminal(bench, run_command(mode, "/bin/sh", "-c", "ulimit -c 0; echo ready; exec sleep 30"))
+    terminal = on_terminal(
+        bench, run_command(mode, "/bin/sh", "-c", "ulimit -c 0; echo ready; exec sleep 30")
+    )
     terminal.wait_for("ready")
     time.sleep(0.1)
     terminal.type("\x1c")
@@ -177,7 +179,9 @@ def test_background_and_kill(bench, mode):
 
 
 def test_program_reads_the_terminal(bench, mode):
-    code = 'import sys; print("ready", flush=True); print("got " + sys.stdin.readline().strip()[::-1])'
+    code = (
+        'import sys; print("ready", flush=True); print("got " + sys.stdin.readline().strip()[::-1])'
+    )
     terminal = on_terminal(bench, run_command(mode, *python(code)))
     terminal.wait_for("ready")
     terminal.type("stressed\n")
@@ -186,14 +190,19 @@ def test_program_reads_the_terminal(bench, mode):
 
 
 def test_program_sees_a_terminal(bench, mode):
-    code = 'import os, sys; print(os.isatty(0), os.isatty(1), os.isatty(2), os.tcgetpgrp(0) == os.getpgrp())'
+    code = (
+        "import os; print(os.isatty(0), os.isatty(1), os.isatty(2), "
+        "os.tcgetpgrp(0) == os.getpgrp())"
+    )
     terminal = on_terminal(bench, run_command(mode, *python(code)))
     terminal.wait_for("True True True True")
     assert terminal.end() == 0
 
 
 def test_summary_by_default_on_a_terminal(bench, mode):
-    terminal = on_terminal(bench, run_command(mode, *python_client("http_client"),
-                                              options=["--endpoint", bench.endpoint()]))
+    terminal = on_terminal(
+        bench,
+        run_command(mode, *python_client("http_client"), options=["--endpoint", bench.endpoint()]),
+    )
     assert terminal.end(60) == 0
     assert "gpt-4o-mini" in terminal.output and mode in terminal.output.lower()

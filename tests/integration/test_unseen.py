@@ -60,9 +60,16 @@ def go_program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("go")
     (folder / "main.go").write_text(GO)
     try:
-        built = subprocess.run(["go", "build", "-o", "unseen", "main.go"], cwd=str(folder), check=False,
-                               env=dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOFLAGS=""),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300)
+        built = subprocess.run(
+            ["go", "build", "-o", "unseen", "main.go"],
+            cwd=str(folder),
+            check=False,
+            env=dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOFLAGS=""),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        )
     except FileNotFoundError:
         pytest.skip("there is no Go compiler")
     if built.returncode:
@@ -89,8 +96,9 @@ def test_process_outside_the_tree_adds_nothing(bench):
     need_root()
     env = clean_env(bench.provider, bench.home, CALLS="200")
     bench.provider.calls()
-    other = subprocess.Popen([str(part) for part in python_client("http_client")], env=env,
-                             stdin=subprocess.DEVNULL)
+    other = subprocess.Popen(
+        [str(part) for part in python_client("http_client")], env=env, stdin=subprocess.DEVNULL
+    )
     try:
         time.sleep(0.2)
         ran = bench.run("ebpf", ["/bin/sh", CLIENTS / "curl.sh"]).ok()
@@ -104,18 +112,29 @@ def test_process_outside_the_tree_adds_nothing(bench):
     assert ran.summary["lost"] == {}
 
 
-
 def test_attach_to_a_running_process(bench):
     """run -p: what runs, and its children."""
     need_root()
-    code = ("import sys, runpy, time; time.sleep(1.5); sys.argv = [sys.argv[1]]; "
-            "runpy.run_path(sys.argv[0])")
+    code = (
+        "import sys, runpy, time; time.sleep(1.5); sys.argv = [sys.argv[1]]; "
+        "runpy.run_path(sys.argv[0])"
+    )
     command = [str(python_client("http_client")[0]), "-c", code, str(CLIENTS / "http_client.py")]
-    child = subprocess.Popen(command, env=clean_env(bench.provider, bench.home), stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        command, env=clean_env(bench.provider, bench.home), stdin=subprocess.DEVNULL
+    )
     path = bench.folder / "summary"
     try:
-        done = bench.tollspan("run", "-p", child.pid, "--summary=json", "--summary-file=%s" % path,
-                              "--ledger=none", "--endpoint", bench.endpoint())
+        done = bench.tollspan(
+            "run",
+            "-p",
+            child.pid,
+            "--summary=json",
+            "--summary-file=%s" % path,
+            "--ledger=none",
+            "--endpoint",
+            bench.endpoint(),
+        )
     finally:
         child.terminate()
         status = child.wait()

@@ -2,8 +2,22 @@
 """Anthropic messages: cached tokens lie beside the input; streams tell usage twice."""
 
 import wording
-from reply import (CACHE_READ, CACHE_WRITE, CACHE_WRITE_1H, CACHE_WRITE_5M, INPUT, OUTPUT, REASONING,
-                   WEB_FETCH, WEB_SEARCH, Reply, compact, input_count, output_count, part_of)
+from reply import (
+    CACHE_READ,
+    CACHE_WRITE,
+    CACHE_WRITE_1H,
+    CACHE_WRITE_5M,
+    INPUT,
+    OUTPUT,
+    REASONING,
+    WEB_FETCH,
+    WEB_SEARCH,
+    Reply,
+    compact,
+    input_count,
+    output_count,
+    part_of,
+)
 
 SNAPSHOTS = {
     "claude-sonnet-4-6": "claude-sonnet-4-6",
@@ -36,15 +50,24 @@ class Counts:
         return counts
 
     def cache(self):
-        return {"cache_creation_input_tokens": self.write_5m + self.write_1h,
-                "cache_read_input_tokens": self.read,
-                "cache_creation": {"ephemeral_5m_input_tokens": self.write_5m,
-                                   "ephemeral_1h_input_tokens": self.write_1h}}
+        return {
+            "cache_creation_input_tokens": self.write_5m + self.write_1h,
+            "cache_read_input_tokens": self.read,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": self.write_5m,
+                "ephemeral_1h_input_tokens": self.write_1h,
+            },
+        }
 
     def facts(self):
-        return {INPUT: self.input + self.read + self.write_5m + self.write_1h, OUTPUT: self.output,
-                CACHE_READ: self.read, CACHE_WRITE: self.write_5m + self.write_1h,
-                CACHE_WRITE_5M: self.write_5m, CACHE_WRITE_1H: self.write_1h}
+        return {
+            INPUT: self.input + self.read + self.write_5m + self.write_1h,
+            OUTPUT: self.output,
+            CACHE_READ: self.read,
+            CACHE_WRITE: self.write_5m + self.write_1h,
+            CACHE_WRITE_5M: self.write_5m,
+            CACHE_WRITE_1H: self.write_1h,
+        }
 
 
 class Usage:
@@ -67,7 +90,10 @@ class Usage:
         if self.has_thinking:
             self.facts[REASONING] = self.counts.thinking
         if self.searches:
-            self.extra["server_tool_use"] = {"web_search_requests": self.searches, "web_fetch_requests": 0}
+            self.extra["server_tool_use"] = {
+                "web_search_requests": self.searches,
+                "web_fetch_requests": 0,
+            }
             self.facts.update({WEB_SEARCH: self.searches, WEB_FETCH: 0})
 
     def final(self):
@@ -80,11 +106,17 @@ class Usage:
         if self.iterations:
             usage["iterations"] = [
                 dict(head, input_tokens=c.input, output_tokens=c.output, **c.cache())
-                for head, c in self.iterations]
+                for head, c in self.iterations
+            ]
         return usage
 
     def whole(self):
-        return {"input_tokens": self.counts.input, **self.counts.cache(), **self.extra, **self.final()}
+        return {
+            "input_tokens": self.counts.input,
+            **self.counts.cache(),
+            **self.extra,
+            **self.final(),
+        }
 
     def start(self, rng):
         """message_start: the output has hardly begun, and the input may yet be corrected."""
@@ -111,33 +143,55 @@ def iterations(rng, top):
     top.__dict__.update(first.__dict__)
     top.add(second)
     extra = Counts(rng, 50000)
-    head = rng.choice([{"type": "compaction"}, {"type": "advisor_message", "model": "claude-opus-4-5"}])
+    head = rng.choice(
+        [{"type": "compaction"}, {"type": "advisor_message", "model": "claude-opus-4-5"}]
+    )
     return [({"type": "message"}, first), (head, extra), ({"type": "message"}, second)]
 
 
 def messages(rng, request, model, size):
     """POST /v1/messages"""
     usage, said = Usage(rng), wording.text(rng, size)
-    body = {"id": wording.identifier(rng, "msg_01"), "type": "message", "role": "assistant",
-            "model": SNAPSHOTS.get(model, model), "content": [{"type": "text", "text": said}],
-            "stop_reason": "end_turn", "stop_sequence": None}
+    body = {
+        "id": wording.identifier(rng, "msg_01"),
+        "type": "message",
+        "role": "assistant",
+        "model": SNAPSHOTS.get(model, model),
+        "content": [{"type": "text", "text": said}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+    }
     if wants_tool(request):
-        body["content"].append({
-            "type": "tool_use", "id": wording.identifier(rng, "toolu_01"), "name": request["tools"][0]["name"],
-            "input": {"city": wording.sentence(rng, 2), "usage": {"input_tokens": 31337}}})
+        body["content"].append(
+            {
+                "type": "tool_use",
+                "id": wording.identifier(rng, "toolu_01"),
+                "name": request["tools"][0]["name"],
+                "input": {"city": wording.sentence(rng, 2), "usage": {"input_tokens": 31337}},
+            }
+        )
         body["stop_reason"] = "tool_use"
-    facts = {"api": "messages", "operation": "chat", "provider": "anthropic", "model": body["model"],
-             "response_id": body["id"], "tier": usage.extra["service_tier"], "usage": usage.facts,
-             "charges": len(usage.iterations) if usage.iterations else 1}
+    facts = {
+        "api": "messages",
+        "operation": "chat",
+        "provider": "anthropic",
+        "model": body["model"],
+        "response_id": body["id"],
+        "tier": usage.extra["service_tier"],
+        "usage": usage.facts,
+        "charges": len(usage.iterations) if usage.iterations else 1,
+    }
     if request.get("stream"):
         return Reply(facts, events=message_events(rng, body, usage))
     return Reply(facts, body=dict(body, usage=usage.whole()))
 
 
 def wants_tool(request):
-    told = any(isinstance(m.get("content"), list) and
-               any(isinstance(b, dict) and b.get("type") == "tool_result" for b in m["content"])
-               for m in request.get("messages", []))
+    told = any(
+        isinstance(m.get("content"), list)
+        and any(isinstance(b, dict) and b.get("type") == "tool_result" for b in m["content"])
+        for m in request.get("messages", [])
+    )
     return bool(request.get("tools")) and not told
 
 
@@ -154,28 +208,37 @@ def message_events(rng, body, usage):
             deltas = [{"type": "text_delta", "text": p} for p in wording.pieces(rng, block["text"])]
         else:
             add("content_block_start", index=index, content_block=dict(block, input={}))
-            deltas = [{"type": "input_json_delta", "partial_json": p}
-                      for p in wording.pieces(rng, compact(block["input"]))]
+            deltas = [
+                {"type": "input_json_delta", "partial_json": p}
+                for p in wording.pieces(rng, compact(block["input"]))
+            ]
         if rng.random() < 0.5:
             add("ping")
         for delta in deltas:
             add("content_block_delta", index=index, delta=delta)
         add("content_block_stop", index=index)
-    add("message_delta", delta={"stop_reason": body["stop_reason"], "stop_sequence": None},
-        usage=usage.delta(rng))
+    add(
+        "message_delta",
+        delta={"stop_reason": body["stop_reason"], "stop_sequence": None},
+        usage=usage.delta(rng),
+    )
     add("message_stop")
     return events
 
 
 def count_tokens(rng, model):
     """POST /v1/messages/count_tokens: tokens that nobody bills."""
-    return Reply({"api": "count_tokens", "provider": "anthropic", "free": True, "usage": None},
-                 body={"input_tokens": input_count(rng)})
+    return Reply(
+        {"api": "count_tokens", "provider": "anthropic", "free": True, "usage": None},
+        body={"input_tokens": input_count(rng)},
+    )
 
 
 def overloaded(reply):
     """An error within a response that began with status 200."""
-    error = compact({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
+    error = compact(
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    )
     reply.events = [("error", error)]
     reply.facts.update(usage=None, response_id=None, error="overloaded_error", tier=None)
     return reply

@@ -41,27 +41,70 @@ except ImportError:
     brotli = zstandard = None
 
 HEAD_MAX = 256 * 1024
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests",
-           500: "Internal Server Error"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+}
 
 
 def make_ca(folder):
     """A certificate authority and a certificate of localhost, by the openssl command."""
 
     def openssl(*args):
-        subprocess.run(("openssl",) + args, cwd=folder, check=True, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ("openssl",) + args,
+            cwd=folder,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj",
-            "/CN=tollspan test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl(
+        "req",
+        "-x509",
+        *key,
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=tollspan test authority",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
+    )
     with open(os.path.join(folder, "ext"), "w") as file:
-        file.write("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                   "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n"
-                   "authorityKeyIdentifier=keyid\nsubjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n")
-    openssl("req", "-new", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-days", "2", "-extfile", "ext", "-out", "server.pem")
+        file.write(
+            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+            "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n"
+            "authorityKeyIdentifier=keyid\nsubjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n"
+        )
+    openssl(
+        "req", "-new", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost"
+    )
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        "server.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        "ext",
+        "-out",
+        "server.pem",
+    )
 
 
 class Encoder:
@@ -145,7 +188,7 @@ class Request:
         model = str(self.json.get("model", ""))
         text = self.get("x-mock-fault")
         if not text and model.startswith("fault-"):
-            text, _, model = model[len("fault-"):].partition("/")
+            text, _, model = model[len("fault-") :].partition("/")
         kind, _, value = text.partition("=")
         return kind, int(value) if value.isdigit() else 0, model
 
@@ -179,8 +222,13 @@ class Server:
         try:
             while await self.exchange(reader, writer, number):
                 pass
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError,
-                ssl.SSLError):
+        except (
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            ConnectionError,
+            ValueError,
+            ssl.SSLError,
+        ):
             pass
         finally:
             writer.transport.abort() if writer.transport.is_closing() else writer.close()
@@ -194,14 +242,22 @@ class Server:
         request = Request(head[:-4])
         number = self.log.arrived()
         rng = random.Random("%s/%d" % (self.options.seed, number))
-        entry = {"id": number, "method": request.method, "path": request.path, "connection": connection,
-                 "traceparent": request.get("traceparent", None), "user_agent": request.get("user-agent", None),
-                 "complete": False}
+        entry = {
+            "id": number,
+            "method": request.method,
+            "path": request.path,
+            "connection": connection,
+            "traceparent": request.get("traceparent", None),
+            "user_agent": request.get("user-agent", None),
+            "complete": False,
+        }
         try:
             body = await read_body(reader, request, writer)
             request.json = json.loads(body) if body else {}
             kind, value, model = request.fault()
-            entry.update(model_asked=request.json.get("model"), stream=bool(request.json.get("stream")))
+            entry.update(
+                model_asked=request.json.get("model"), stream=bool(request.json.get("stream"))
+            )
             reply = self.answer(rng, request, model, kind, value)
             entry.update(reply.facts, status=reply.status)
             entry["encoding"] = self.encoding(rng, request)
@@ -228,10 +284,17 @@ class Server:
                 reply = anthropic_api.overloaded(reply)
         elif where == ("GET", "/v1/models"):
             models = sorted(openai_api.SNAPSHOTS) + sorted(anthropic_api.SNAPSHOTS)
-            listed = [{"id": m, "object": "model", "created": 1, "owned_by": "mock"} for m in models]
-            reply = Reply({"api": "models", "free": True, "usage": None}, body={"object": "list", "data": listed})
+            listed = [
+                {"id": m, "object": "model", "created": 1, "owned_by": "mock"} for m in models
+            ]
+            reply = Reply(
+                {"api": "models", "free": True, "usage": None},
+                body={"object": "list", "data": listed},
+            )
         elif request.method == "GET" and request.path.startswith("/v1/responses/"):
-            reply = openai_api.retrieve(request.path.rsplit("/", 1)[1], self.stored) or refusal(api, 404)
+            reply = openai_api.retrieve(request.path.rsplit("/", 1)[1], self.stored) or refusal(
+                api, 404
+            )
         else:
             reply = refusal(api, 404)
         return reply
@@ -253,9 +316,13 @@ class Server:
             entry["delay_ms"] = value
         encoder = Encoder(entry["encoding"])
         chunked = bool(reply.events) or rng.random() < 0.5
-        head = ["HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Status")),
-                "content-type: " + ("text/event-stream; charset=utf-8" if reply.events else "application/json"),
-                "x-request-id: req_%d" % entry["id"], "date: " + http_date()]
+        head = [
+            "HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Status")),
+            "content-type: "
+            + ("text/event-stream; charset=utf-8" if reply.events else "application/json"),
+            "x-request-id: req_%d" % entry["id"],
+            "date: " + http_date(),
+        ]
         head += ["%s: %s" % header for header in reply.headers]
         if encoder.name != "identity":
             head.append("content-encoding: " + encoder.name)
@@ -309,8 +376,13 @@ class Pieces:
 
     async def body(self, data, last=False):
         while data:
-            size = self.rng.choice([len(data), len(data), self.rng.randint(1, 4000), self.rng.randint(1, 60)])
-            piece, data = data[: size if len(data) < 100000 else 60000], data[size if len(data) < 100000 else 60000:]
+            size = self.rng.choice(
+                [len(data), len(data), self.rng.randint(1, 4000), self.rng.randint(1, 60)]
+            )
+            piece, data = (
+                data[: size if len(data) < 100000 else 60000],
+                data[size if len(data) < 100000 else 60000 :],
+            )
             if self.chunked:
                 extension = ";x=y" if self.rng.random() < 0.05 else ""
                 self.pending += b"%X%s\r\n%s\r\n" % (len(piece), extension.encode(), piece)
@@ -327,7 +399,7 @@ class Pieces:
         whole, self.pending = bytes(self.pending), bytearray()
         if self.tiny and len(whole) < 2000:
             for start in range(0, len(whole), 7):
-                self.writer.write(whole[start: start + 7])
+                self.writer.write(whole[start : start + 7])
         elif len(whole) > 1 and self.rng.random() < 0.5:
             cut = self.rng.randint(1, len(whole) - 1)
             self.writer.write(whole[:cut])
@@ -342,7 +414,11 @@ def refusal(api, status):
     name = {429: "rate_limit_error", 500: "api_error", 404: "not_found_error"}[status]
     facts = {"api": "refusal", "usage": None, "error": str(status), "failed": True, "provider": api}
     if api == "anthropic":
-        body = {"type": "error", "error": {"type": name, "message": "refused"}, "request_id": "req_x"}
+        body = {
+            "type": "error",
+            "error": {"type": name, "message": "refused"},
+            "request_id": "req_x",
+        }
     else:
         body = {"error": {"message": "refused", "type": name, "param": None, "code": None}}
     return Reply(facts, body=body, status=status, headers=[("retry-after-ms", "20")])
@@ -362,8 +438,12 @@ def parse_options():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", default=None, help="of all random choices; printed")
     parser.add_argument("--log", help="file of JSON lines; default: in the temporary folder")
-    parser.add_argument("--encoding", default="random", help="random, identity, gzip, deflate, br, zstd")
-    parser.add_argument("--latency", type=latency, default=(0, 3), help="MIN-MAX ms to the first token")
+    parser.add_argument(
+        "--encoding", default="random", help="random, identity, gzip, deflate, br, zstd"
+    )
+    parser.add_argument(
+        "--latency", type=latency, default=(0, 3), help="MIN-MAX ms to the first token"
+    )
     parser.add_argument("--pace", type=float, default=2, help="at most so many ms between events")
     parser.add_argument("--plain", action="store_true", help="HTTP without TLS")
     options = parser.parse_args()
@@ -376,12 +456,15 @@ async def run(options, folder):
     if not options.plain:
         make_ca(folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(os.path.join(folder, "server.pem"), os.path.join(folder, "server.key"))
+        context.load_cert_chain(
+            os.path.join(folder, "server.pem"), os.path.join(folder, "server.key")
+        )
         context.set_alpn_protocols(["http/1.1"])
     log = options.log or os.path.join(folder, "log.jsonl")
     server = Server(options, Log(log))
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", options.port, ssl=context,
-                                           limit=HEAD_MAX, backlog=512)
+    listening = await asyncio.start_server(
+        server.serve, "127.0.0.1", options.port, ssl=context, limit=HEAD_MAX, backlog=512
+    )
     port = listening.sockets[0].getsockname()[1]
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -390,8 +473,18 @@ async def run(options, folder):
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         loop.add_reader(0, lambda: os.read(0, 4096) or over.set())
     base = "%s://localhost:%d" % ("http" if options.plain else "https", port)
-    print(json.dumps({"port": port, "base": base, "ca": None if options.plain else os.path.join(folder, "ca.pem"),
-                      "log": log, "seed": options.seed}), flush=True)
+    print(
+        json.dumps(
+            {
+                "port": port,
+                "base": base,
+                "ca": None if options.plain else os.path.join(folder, "ca.pem"),
+                "log": log,
+                "seed": options.seed,
+            }
+        ),
+        flush=True,
+    )
     await over.wait()
     listening.close()
 

@@ -6,14 +6,27 @@ north over under slow quick careful answer question because therefore perhaps se
 """.split()
 
 ODD = [
-    "naïve café", "日本語のテキスト", "Ω≈ç√∫˜µ≤≥÷", "🌉🚲🧾", "\u202eright-to-left\u202c", "zero\u200bwidth",
-    "tab\tnewline\nquote\" backslash\\", "line\u2028separator", "\x7f", "é\u0301\u0301\u0301",
+    "naïve café",
+    "日本語のテキスト",
+    "Ω≈ç√∫˜µ≤≥÷",
+    "🌉🚲🧾",
+    "\u202eright-to-left\u202c",
+    "zero\u200bwidth",
+    'tab\tnewline\nquote" backslash\\',
+    "line\u2028separator",
+    "\x7f",
+    "é\u0301\u0301\u0301",
     '"usage":{"prompt_tokens":999999,"completion_tokens":888888,"total_tokens":1888887}',
     '{"usage": {"input_tokens": 424242, "output_tokens": 434343}}',
-    "data: {\"usage\":{\"input_tokens\":1}}\n\n",
-    "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":777777}}\n\n",
-    'data: [DONE]\n\n', "\\u0022usage\\u0022:{\\u0022input_tokens\\u0022:5}", "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
-    '"model":"gpt-0-fake"', "</script><!--", "}}}]]]\"\"\"", '"service_tier":"priority"',
+    'data: {"usage":{"input_tokens":1}}\n\n',
+    'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":777777}}\n\n',
+    "data: [DONE]\n\n",
+    "\\u0022usage\\u0022:{\\u0022input_tokens\\u0022:5}",
+    "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    '"model":"gpt-0-fake"',
+    "</script><!--",
+    '}}}]]]"""',
+    '"service_tier":"priority"',
 ]
 
 
