@@ -261,7 +261,7 @@ class Server:
             reply = self.answer(rng, request, model, kind, value)
             entry.update(reply.facts, status=reply.status)
             entry["encoding"] = self.encoding(rng, request)
-            await self.send(rng, writer, request, reply, entry, kind, value)
+            await self.send(rng, writer, reply, entry, kind, value)
         finally:
             self.log.write(entry)
         return not writer.transport.is_closing() and request.get("connection").lower() != "close"
@@ -308,18 +308,16 @@ class Server:
             return rng.choice(able + ["identity"])
         return forced if forced in able else "identity"
 
-    async def send(self, rng, writer, request, reply, entry, fault, value):
+    async def send(self, rng, writer, reply, entry, fault, value):
         low, high = self.options.latency
         delay = (low + (high - low) * rng.random()) / 1000
         if fault == "slow":
             delay += value / 1000
             entry["delay_ms"] = value
         encoder = Encoder(entry["encoding"])
-        chunked = bool(reply.events) or rng.random() < 0.5
         head = [
             "HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Status")),
-            "content-type: "
-            + ("text/event-stream; charset=utf-8" if reply.events else "application/json"),
+            "content-type: %s" % ("text/event-stream" if reply.events else "application/json"),
             "x-request-id: req_%d" % entry["id"],
             "date: " + http_date(),
         ]
@@ -327,40 +325,39 @@ class Server:
         if encoder.name != "identity":
             head.append("content-encoding: " + encoder.name)
         if reply.events:
-            parts = reply.sse()
+            await self.send_events(rng, writer, reply, head, encoder, delay, fault == "drop")
         else:
-            parts = [reply.text(rng)]
             await asyncio.sleep(delay)
-        drop_at = rng.randint(1, max(1, len(parts) - 2)) if fault == "drop" else -1
-        out = Pieces(rng, writer, chunked)
-        if chunked:
-            head.append("transfer-encoding: chunked")
-            out.head(head)
-            for index, part in enumerate(parts):
-                data = part.encode("utf-8", "surrogatepass")
-                if index == drop_at or drop_at > 0 and len(parts) == 1:
-                    await out.body(encoder.feed(data[: len(data) // 2]) + encoder.flush())
-                    writer.transport.abort()
-                    return
-                coded = encoder.feed(data)
-                if reply.events and rng.random() < 0.8:
-                    coded += encoder.flush()
-                await out.body(coded)
-                if reply.events and index == 0:
-                    await out.flush()
-                    await asyncio.sleep(delay)
-                elif reply.events and rng.random() < 0.3:
-                    await asyncio.sleep(self.options.pace * rng.random() / 1000)
-            await out.body(encoder.finish(), last=True)
-        else:
-            data = encoder.feed(parts[0].encode("utf-8", "surrogatepass")) + encoder.finish()
-            out.head(head + ["content-length: %d" % len(data)])
-            if drop_at > 0:
-                await out.body(data[: len(data) // 2])
-                writer.transport.abort()
-                return
-            await out.body(data, last=True)
+            await self.send_body(rng, writer, reply, head, encoder, fault == "drop")
         entry["complete"] = not writer.transport.is_closing()
+
+    async def send_events(self, rng, writer, reply, head, encoder, delay, drop):
+        parts = [part.encode() for part in reply.sse()]
+        cut_at = rng.randint(1, max(1, len(parts) - 2)) if drop else -1
+        out = Pieces(rng, writer, chunked=True)
+        out.head(head + ["transfer-encoding: chunked"])
+        for index, part in enumerate(parts):
+            if index == cut_at:
+                await out.cut(encoder.feed(part[: len(part) // 2]) + encoder.flush())
+                return
+            flushed = rng.random() < 0.8
+            await out.body(encoder.feed(part) + (encoder.flush() if flushed else b""))
+            if index == 0:
+                await out.flush()
+                await asyncio.sleep(delay)
+            elif rng.random() < 0.3:
+                await asyncio.sleep(self.options.pace * rng.random() / 1000)
+        await out.body(encoder.finish(), last=True)
+
+    async def send_body(self, rng, writer, reply, head, encoder, drop):
+        data = encoder.feed(reply.text(rng).encode()) + encoder.finish()
+        out = Pieces(rng, writer, chunked=rng.random() < 0.5)
+        length = "content-length: %d" % len(data)
+        out.head(head + ["transfer-encoding: chunked" if out.chunked else length])
+        if drop:
+            await out.cut(data[: len(data) // 2])
+        else:
+            await out.body(data, last=True)
 
 
 class Pieces:
@@ -394,6 +391,12 @@ class Pieces:
             if self.chunked:
                 self.pending += b"0\r\n\r\n"
             await self.flush()
+
+    async def cut(self, data):
+        """These bytes, and then the connection is gone."""
+        await self.body(data)
+        await self.flush()
+        self.writer.transport.abort()
 
     async def flush(self):
         whole, self.pending = bytes(self.pending), bytearray()
