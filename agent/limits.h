@@ -33,6 +33,13 @@
 #define LIMIT_CHARGES 64       /* charges of one call */
 #define LIMIT_ATTRIBUTES 32    /* further attributes of one call */
 
+/* options */
+#define LIMIT_ENDPOINTS 64
+#define LIMIT_SETTINGS 256 /* of all configuration files */
+
+/* names and paths */
+#define LIMIT_PATH (4 * KIB)
+
 /* trace */
 #define LIMIT_PROCESSES 65536     /* known at once */
 #define LIMIT_ARGUMENTS (4 * KIB) /* bytes of a command line */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hash map from fixed-size keys to pointers, keyed so that its order can not be forced. */
+/* A hash map from fixed-size keys to pointers, keyed against forced collisions, walked in order. */
 #ifndef AGENT_UTIL_MAP_H
 #define AGENT_UTIL_MAP_H
 
@@ -31,7 +31,7 @@ void *map_remove(struct map *map, const void *key);
 size_t map_count(const struct map *map);
 
 /*
- * map_next - walk all entries in unspecified order.
+ * map_next - walk all entries in the order in which their keys were first put.
  * @cursor: 0 at first. The entry just returned may be removed during the walk; nothing may be put.
  * Return: true with the entry, false at the end. @ret_key and @ret_value may be NULL.
  */

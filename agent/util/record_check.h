@@ -25,10 +25,13 @@ const char *record_field_next(const struct cr_head *record, size_t *offset, unsi
 /** record_begin - append a zeroed struct of a record with its head to out. Return: 0 or errno. */
 int record_begin(struct buffer *out, unsigned int type, size_t struct_size, uint64_t time_ns);
 
-/** record_add_field - append a field; text beyond 65535 bytes or the record's cap is cut. */
+/** record_add_field - append a field; text beyond 65535 bytes is cut. */
 int record_add_field(struct buffer *out, unsigned int tag, const char *text, size_t length);
 
-/** record_finish - pad, and set the length of the record that began at offset start of out. */
+/*
+ * record_finish - pad, and set the length of the record that began at offset start of out.
+ * Return: 0, -ENOMEM, or -E2BIG beyond CR_LENGTH_MAX.
+ */
 int record_finish(struct buffer *out, size_t start);
 
 #endif

@@ -78,30 +78,34 @@ test_fail(const char *file, int line, const char *format, ...)
 		longjmp(test_out, 2);                    \
 	} while (0)
 
+/* Returns true if the case failed. */
+static bool test_run_case(const struct test_case *test)
+{
+	int out;
+
+	test_name = test->name;
+	out = setjmp(test_out);
+	if (out)
+		return out == 1;
+	test->run();
+	printf("ok %s\n", test->name);
+	fflush(stdout);
+	return false;
+}
+
 static int test_run(int argc, char **argv)
 {
-	int failed = 0;
+	bool list = argc == 2 && !strcmp(argv[1], "--list"), failed = false;
 
-	for (struct test_case *c = test_cases; c; c = c->next) {
+	for (const struct test_case *test = test_cases; test; test = test->next) {
 		bool wanted = argc < 2;
 
 		for (int i = 1; i < argc; i++)
-			wanted = wanted || !strcmp(argv[i], c->name);
-		if (argc == 2 && !strcmp(argv[1], "--list"))
-			puts(c->name);
-		if (!wanted)
-			continue;
-		test_name = c->name;
-		switch (setjmp(test_out)) {
-		case 0:
-			c->run();
-			printf("ok %s\n", c->name);
-			fflush(stdout);
-			break;
-		case 1:
-			failed = 1;
-			break;
-		}
+			wanted = wanted || !strcmp(argv[i], test->name);
+		if (list)
+			puts(test->name);
+		else if (wanted && test_run_case(test))
+			failed = true;
 	}
 	return failed;
 }

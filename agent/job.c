@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/cmd.h"
+#include "agent/limits.h"
+
+struct job {
+	pid_t pid;
+	int go_fd;     /* a byte lets the command begin */
+	int failed_fd; /* the errno of exec, or its end where exec worked */
+	int signal_fd;
+	sigset_t mask; /* as it was before */
+	bool ended;
+	int status;
+};
+
+static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+				SIGUSR2, SIGCONT, SIGALRM, SIGWINCH};
+
+int job_drop_user(const char *user)
+{
+	const struct passwd *entry;
+
+	errno = 0;
+	entry = getpwnam(user);
+	if (!entry)
+		return errno ? -errno : -ENOENT;
+	if (geteuid() == entry->pw_uid && getuid() == entry->pw_uid)
+		return 0;
+	if (initgroups(entry->pw_name, entry->pw_gid) < 0 ||
+	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
+	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static void set_preload(const char *library)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char text[LIMIT_PATH];
+
+	if (before && *before)
+		snprintf(text, sizeof(text), "%s:%s", library, before);
+	else
+		snprintf(text, sizeof(text), "%s", library);
+	setenv("LD_PRELOAD", text, 1);
+}
+
+/* The child's side; never returns. */
+static void job_child(const struct job_opts *opts, const sigset_t *mask, int go_fd, int failed_fd)
+{
+	char go;
+	int error = 0;
+
+	if (read(go_fd, &go, 1) != 1)
+		_exit(EXIT_NOT_STARTED);
+	if (opts->user)
+		error = -job_drop_user(opts->user);
+	if (opts->preload)
+		set_preload(opts->preload);
+	if (opts->environment)
+		putenv((char *)opts->environment);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (!error) {
+		execvp(opts->command[0], opts->command);
+		error = errno;
+	}
+	if (write(failed_fd, &error, sizeof(error)) < 0)
+		_exit(EXIT_NOT_STARTED);
+	_exit(127);
+}
+
+static int job_block_signals(struct job *job)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
+		sigaddset(&set, passed_on[i]);
+	if (sigprocmask(SIG_BLOCK, &set, &job->mask) < 0)
+		return -errno;
+	job->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return job->signal_fd < 0 ? -errno : 0;
+}
+
+static int job_fork(struct job *job, const struct job_opts *opts)
+{
+	int go[2], failed[2], r;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(failed, O_CLOEXEC) < 0) {
+		r = -errno;
+		close(go[0]);
+		close(go[1]);
+		return r;
+	}
+	job->pid = fork();
+	r = job->pid < 0 ? -errno : 0;
+	if (job->pid == 0) {
+		close(go[1]);
+		close(failed[0]);
+		job_child(opts, &job->mask, go[0], failed[1]);
+	}
+	close(go[0]);
+	close(failed[1]);
+	job->go_fd = go[1];
+	job->failed_fd = failed[0];
+	return r;
+}
+
+int job_start(struct job **ret_job, const struct job_opts *opts)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	*job = (struct job){.go_fd = -1, .failed_fd = -1, .signal_fd = -1};
+	if (opts->user && !getpwnam(opts->user)) {
+		free(job);
+		return -ENOENT;
+	}
+	/* Orphans of the tree stay below us, where they can still be seen. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	r = job_block_signals(job);
+	if (r == 0)
+		r = job_fork(job, opts);
+	if (r < 0) {
+		job_free(job);
+		return r;
+	}
+	*ret_job = job;
+	return 0;
+}
+
+pid_t job_pid(const struct job *job)
+{
+	return job->pid;
+}
+
+int job_release(struct job *job)
+{
+	int error = 0;
+	ssize_t n;
+
+	if (write(job->go_fd, "", 1) != 1)
+		return -errno;
+	do {
+		n = read(job->failed_fd, &error, sizeof(error));
+	} while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(error) ? -error : 0;
+}
+
+int job_fd(const struct job *job)
+{
+	return job->signal_fd;
+}
+
+/*
+ * A command that its terminal stopped stops us too, so that the shell sees the job stop; we go on
+ * together. One that somebody stopped by SIGSTOP is not for us to follow.
+ */
+static void job_stopped(const struct job *job, int signal_number)
+{
+	if (signal_number == SIGSTOP)
+		return;
+	kill(getpid(), SIGSTOP);
+	kill(job->pid, SIGCONT);
+}
+
+static void job_reap(struct job *job)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != job->pid)
+			continue;
+		if (WIFSTOPPED(status)) {
+			job_stopped(job, WSTOPSIG(status));
+			continue;
+		}
+		job->ended = true;
+		job->status = status;
+	}
+}
+
+void job_dispatch(struct job *job)
+{
+	struct signalfd_siginfo info;
+
+	while (read(job->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			job_reap(job);
+		else if (info.ssi_code != SI_KERNEL && !job->ended)
+			kill(job->pid, (int)info.ssi_signo); /* a terminal's own came to all */
+	}
+}
+
+bool job_ended(const struct job *job)
+{
+	return job->ended;
+}
+
+int job_finish(struct job *job)
+{
+	struct rlimit no_core = {0, 0};
+	int signal_number;
+	sigset_t set;
+
+	if (!WIFSIGNALED(job->status))
+		return WEXITSTATUS(job->status);
+	signal_number = WTERMSIG(job->status);
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal(signal_number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	fflush(NULL);
+	raise(signal_number);
+	return 128 + signal_number;
+}
+
+void job_free(struct job *job)
+{
+	if (!job)
+		return;
+	if (job->go_fd >= 0)
+		close(job->go_fd);
+	if (job->failed_fd >= 0)
+		close(job->failed_fd);
+	if (job->signal_fd >= 0)
+		close(job->signal_fd);
+	free(job);
+}

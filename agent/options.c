@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/paths.h"
+#include "agent/util/log.h"
+
+#define LIVE (OPTIONS_RUN | OPTIONS_RECORD)
+#define ALL (LIVE | OPTIONS_REPLAY)
+
+enum key {
+	KEY_CAPTURE = 256,
+	KEY_CARD,
+	KEY_CONFIG,
+	KEY_DUMP,
+	KEY_ENDPOINT,
+	KEY_JSON,
+	KEY_LEDGER,
+	KEY_SUMMARY,
+	KEY_SUMMARY_FILE,
+};
+
+static const struct setting {
+	const char *name;
+	int key;
+	unsigned int commands;
+	int argument; /* as getopt_long(3) has it */
+	bool in_file;
+} settings[] = {
+	{"capture", KEY_CAPTURE, LIVE, required_argument, true},
+	{"card", KEY_CARD, ALL, required_argument, true},
+	{"config", KEY_CONFIG, ALL, required_argument, false},
+	{"dump", KEY_DUMP, OPTIONS_REPLAY, no_argument, false},
+	{"endpoint", KEY_ENDPOINT, ALL, required_argument, true},
+	{"help", 'h', ALL, no_argument, false},
+	{"json", KEY_JSON, OPTIONS_REPLAY, optional_argument, false},
+	{"ledger", KEY_LEDGER, ALL, required_argument, true},
+	{"output", 'o', OPTIONS_RECORD, required_argument, false},
+	{"pid", 'p', LIVE, required_argument, false},
+	{"summary", KEY_SUMMARY, LIVE, required_argument, true},
+	{"summary-file", KEY_SUMMARY_FILE, LIVE, required_argument, true},
+	{"user", 'u', LIVE, required_argument, false},
+	{"verbose", 'v', ALL, no_argument, false},
+};
+
+#define N_SETTINGS (sizeof(settings) / sizeof(*settings))
+
+static int bad(const char *name, const char *value, const char *want)
+{
+	log_error("--%s=%s: %s", name, value, want);
+	return -EINVAL;
+}
+
+/* The index of a word in a NULL-ended list, or -1. */
+static int word_index(const char *word, const char *const *words)
+{
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(word, words[i]))
+			return i;
+	}
+	return -1;
+}
+
+static int set_pid(struct options *options, const char *value)
+{
+	char *end;
+	long pid;
+
+	errno = 0;
+	pid = strtol(value, &end, 10);
+	if (errno || *end || end == value || pid < 1 || pid > INT32_MAX)
+		return bad("pid", value, "not a process id");
+	options->pid = (pid_t)pid;
+	return 0;
+}
+
+static int set_words(struct options *options, int key, const char *value)
+{
+	static const char *const captures[] = {"auto", "ebpf", "preload", NULL};
+	static const char *const summaries[] = {"auto", "none", "text", "json", NULL};
+	int word = word_index(value, key == KEY_CAPTURE ? captures : summaries);
+
+	if (word < 0)
+		return key == KEY_CAPTURE ? bad("capture", value, "not auto, ebpf or preload")
+					  : bad("summary", value, "not none, text or json");
+	if (key == KEY_CAPTURE)
+		options->capture = (enum capture_mode)word;
+	else
+		options->summary = (enum summary_format)word;
+	return 0;
+}
+
+static int set_json(struct options *options, const char *value)
+{
+	if (value && strcmp(value, "lines"))
+		return bad("json", value, "not lines");
+	options->json = true;
+	options->json_lines = value;
+	return 0;
+}
+
+static int set_endpoint(struct options *options, const char *value)
+{
+	if (options->n_endpoints == LIMIT_ENDPOINTS)
+		return bad("endpoint", value, "too many");
+	options->endpoints[options->n_endpoints++] = value;
+	return 0;
+}
+
+static int apply(struct options *options, int key, const char *value)
+{
+	switch (key) {
+	case KEY_CAPTURE:
+	case KEY_SUMMARY:
+		return set_words(options, key, value);
+	case KEY_CARD:
+		options->card = value;
+		return 0;
+	case KEY_DUMP:
+		options->dump = true;
+		return 0;
+	case KEY_ENDPOINT:
+		return set_endpoint(options, value);
+	case KEY_JSON:
+		return set_json(options, value);
+	case KEY_LEDGER:
+		options->ledger = value;
+		return 0;
+	case KEY_SUMMARY_FILE:
+		options->summary_file = value;
+		return 0;
+	case 'h':
+		options->help = true;
+		return 0;
+	case 'o':
+		options->output = value;
+		return 0;
+	case 'p':
+		return set_pid(options, value);
+	case 'u':
+		options->user = value;
+		return 0;
+	case 'v':
+		log_set_verbose(1);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* ---- configuration files ---- */
+
+static char *trim(char *text)
+{
+	size_t length;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	for (length = strlen(text); length && isspace((unsigned char)text[length - 1]); length--)
+		;
+	text[length] = '\0';
+	return text;
+}
+
+static const char *keep(struct options *options, const char *value)
+{
+	char *copy = options->n_memory < LIMIT_SETTINGS ? strdup(value) : NULL;
+
+	if (copy)
+		options->memory[options->n_memory++] = copy;
+	return copy;
+}
+
+static int apply_line(struct options *options, enum options_of command, char *line,
+		      const char *path, int number)
+{
+	char *key = trim(line), *value = strchr(key, '=');
+	const char *kept;
+
+	if (!*key || *key == '#')
+		return 0;
+	if (!value) {
+		log_error("%s:%d: not KEY = VALUE", path, number);
+		return -EINVAL;
+	}
+	*value++ = '\0';
+	key = trim(key);
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		if (strcmp(settings[i].name, key) || !settings[i].in_file)
+			continue;
+		if (!(settings[i].commands & command))
+			return 0; /* of another command */
+		kept = keep(options, trim(value));
+		return kept ? apply(options, settings[i].key, kept) : -EINVAL;
+	}
+	log_error("%s:%d: %s: no such setting", path, number, key);
+	return -EINVAL;
+}
+
+static int read_file(struct options *options, enum options_of command, const char *path,
+		     bool must_exist)
+{
+	char *line = NULL;
+	size_t size = 0;
+	FILE *file = fopen(path, "re");
+	int r = 0;
+
+	if (!file) {
+		if (!must_exist && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+			return 0;
+		log_error("%s: %s", path, strerror(errno));
+		return -EINVAL;
+	}
+	for (int number = 1; r == 0 && getline(&line, &size, file) >= 0; number++)
+		r = apply_line(options, command, line, path, number);
+	free(line);
+	fclose(file);
+	return r;
+}
+
+static int read_files(struct options *options, enum options_of command, const char *config)
+{
+	char path[LIMIT_PATH];
+	int r = read_file(options, command, "/etc/tollspan/tollspan.conf", false);
+
+	if (r == 0 && paths_config("tollspan.conf", path, sizeof(path)) == 0)
+		r = read_file(options, command, path, false);
+	if (r == 0 && config)
+		r = read_file(options, command, config, true);
+	return r;
+}
+
+/* ---- command line ---- */
+
+static void make_table(enum options_of command, struct option *table)
+{
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		if (settings[i].commands & command)
+			*table++ = (struct option){settings[i].name, settings[i].argument, NULL,
+						   settings[i].key};
+	}
+	*table = (struct option){0};
+}
+
+/* Walks the command line: for --config alone first, since files come before the command line. */
+static int read_line(struct options *options, enum options_of command, int argc, char **argv,
+		     const char **ret_config)
+{
+	struct option table[N_SETTINGS + 1];
+	const char *letters = command == OPTIONS_RUN      ? "+hp:u:v"
+			      : command == OPTIONS_RECORD ? "+ho:p:u:v"
+							  : "hv";
+	int key, r = 0;
+
+	make_table(command, table);
+	optind = 0;
+	opterr = ret_config == NULL;
+	while (r == 0 && (key = getopt_long(argc, argv, letters, table, NULL)) != -1) {
+		if (key == '?')
+			r = -EINVAL;
+		else if (ret_config && key == KEY_CONFIG)
+			*ret_config = optarg;
+		else if (!ret_config)
+			r = apply(options, key, optarg);
+	}
+	options->arguments = argv + optind;
+	options->n_arguments = argc - optind;
+	return ret_config ? 0 : r;
+}
+
+int options_read(struct options *options, enum options_of command, int argc, char **argv)
+{
+	const char *config = NULL;
+	int r;
+
+	*options = (struct options){0};
+	r = read_line(options, command, argc, argv, &config);
+	if (r == 0)
+		r = read_files(options, command, config);
+	if (r == 0)
+		r = read_line(options, command, argc, argv, NULL);
+	if (r < 0)
+		options_free(options);
+	return r;
+}
+
+void options_free(struct options *options)
+{
+	for (size_t i = 0; i < options->n_memory; i++)
+		free(options->memory[i]);
+	options->n_memory = 0;
+}

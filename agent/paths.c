@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/paths.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/limits.h"
+
+/* Under sudo $HOME may still be another user's: it counts where it is ours. */
+static const char *home_folder(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *entry;
+	struct stat status;
+
+	if (home && stat(home, &status) == 0 && status.st_uid == geteuid())
+		return home;
+	entry = getpwuid(geteuid());
+	return entry && *entry->pw_dir ? entry->pw_dir : home;
+}
+
+/* An XDG folder that sudo carried over is the other user's too. */
+static int xdg_path(const char *variable, const char *fallback, const char *name, char *path,
+		    size_t size)
+{
+	const char *folder = getenv("SUDO_UID") ? NULL : getenv(variable);
+	const char *home = home_folder();
+	int n;
+
+	if (folder && *folder == '/')
+		n = snprintf(path, size, "%s/tollspan/%s", folder, name);
+	else if (home && *home)
+		n = snprintf(path, size, "%s/%s/tollspan/%s", home, fallback, name);
+	else
+		return -ENOENT;
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int make_parents(const char *path)
+{
+	char part[LIMIT_PATH];
+
+	for (const char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		int n = snprintf(part, sizeof(part), "%.*s", (int)(p - path), path);
+
+		if (n < 0 || (size_t)n >= sizeof(part))
+			return -ENAMETOOLONG;
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+int paths_state(const char *name, char *path, size_t size)
+{
+	int r = xdg_path("XDG_STATE_HOME", ".local/state", name, path, size);
+
+	return r < 0 ? r : make_parents(path);
+}
+
+int paths_config(const char *name, char *path, size_t size)
+{
+	return xdg_path("XDG_CONFIG_HOME", ".config", name, path, size);
+}
+
+int paths_ledger(char *path, size_t size)
+{
+	if (geteuid() == 0 && access(PATHS_AGENT_LEDGER, F_OK) == 0) {
+		int n = snprintf(path, size, "%s", PATHS_AGENT_LEDGER);
+
+		return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+	}
+	return paths_state("ledger.db", path, size);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/ledger/ledger.h"
+
+struct store {
+	const char *command;
+	int64_t wall_ns;
+	struct ledger *scratch;
+	struct ledger *ledger; /* NULL: none */
+	int failure;           /* the ledger's first error */
+	uint64_t events_lost;  /* that it did not take */
+};
+
+int store_open(struct store **ret_store, const char *command, int64_t wall_ns)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	int64_t writer;
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	store->command = command;
+	store->wall_ns = wall_ns;
+	r = ledger_open(&store->scratch, NULL, NULL, 0);
+	if (r == 0)
+		r = ledger_begin_writer(store->scratch, command, VERSION, wall_ns, &writer);
+	if (r < 0) {
+		store_free(store);
+		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+int store_add_ledger(struct store *store, const char *path, char *error, size_t error_size)
+{
+	int64_t writer;
+	int r = ledger_open(&store->ledger, path, error, error_size);
+
+	if (r < 0)
+		return r;
+	r = ledger_begin_writer(store->ledger, store->command, VERSION, store->wall_ns, &writer);
+	if (r < 0) {
+		snprintf(error, error_size, "can not be written");
+		ledger_close(store->ledger);
+		store->ledger = NULL;
+	}
+	return r;
+}
+
+/* The scratch ledger's own result counts; the user's ledger is noted apart. */
+static int note(struct store *store, int scratch, int ledger)
+{
+	if (ledger < 0) {
+		store->events_lost++;
+		if (!store->failure)
+			store->failure = ledger;
+	}
+	return scratch;
+}
+
+static int on_call(void *context, struct call_event *event)
+{
+	struct store *store = context;
+
+	return note(store, ledger_write_call(store->scratch, event),
+		    store->ledger ? ledger_write_call(store->ledger, event) : 0);
+}
+
+static int on_process(void *context, const struct process_event *event)
+{
+	struct store *store = context;
+
+	return note(store, ledger_write_process(store->scratch, event),
+		    store->ledger ? ledger_write_process(store->ledger, event) : 0);
+}
+
+static int on_loss(void *context, const struct loss_event *event)
+{
+	struct store *store = context;
+
+	return note(store, ledger_write_loss(store->scratch, event),
+		    store->ledger ? ledger_write_loss(store->ledger, event) : 0);
+}
+
+static int on_unseen(void *context, const struct unseen_event *event)
+{
+	struct store *store = context;
+
+	return note(store, ledger_write_unseen(store->scratch, event),
+		    store->ledger ? ledger_write_unseen(store->ledger, event) : 0);
+}
+
+void store_sinks(struct store *store, struct pipeline_sinks *ret_sinks)
+{
+	*ret_sinks = (struct pipeline_sinks){
+		.context = store,
+		.call = on_call,
+		.process = on_process,
+		.loss = on_loss,
+		.unseen = on_unseen,
+	};
+}
+
+void store_commit(struct store *store)
+{
+	int r = store->ledger ? ledger_commit(store->ledger) : 0;
+
+	if (r < 0 && !store->failure)
+		store->failure = r;
+}
+
+int store_failure(const struct store *store, uint64_t *ret_events)
+{
+	*ret_events = store->events_lost;
+	return store->failure;
+}
+
+struct ledger *store_scratch(struct store *store)
+{
+	return store->scratch;
+}
+
+void store_free(struct store *store)
+{
+	if (!store)
+		return;
+	ledger_close(store->ledger);
+	ledger_close(store->scratch);
+	free(store);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: where a pipeline's events go in run, record and replay: the user's ledger, and beside it a
+ * scratch ledger of this one run, so that the summary is whole even where the other fails.
+ */
+#ifndef AGENT_STORE_H
+#define AGENT_STORE_H
+
+#include "agent/pipeline.h"
+
+struct ledger;
+struct store;
+
+/*
+ * store_open - with no ledger at first, only the scratch one.
+ * @command: "run", "record" or "replay". @wall_ns: now.
+ * Return: 0 or a negative errno.
+ */
+int store_open(struct store **ret_store, const char *command, int64_t wall_ns);
+
+/*
+ * store_add_ledger - write to the ledger of this path too.
+ * @error: text for a person on failure.
+ * Return: 0 or a negative errno; the store works on without it.
+ */
+int store_add_ledger(struct store *store, const char *path, char *error, size_t error_size);
+
+/** store_sinks - the sinks for pipeline_new(). */
+void store_sinks(struct store *store, struct pipeline_sinks *ret_sinks);
+
+/** store_commit - make what came durable; an error counts as the ledger's. */
+void store_commit(struct store *store);
+
+/** store_failure - the first error of the ledger since it was opened, and what it lost; 0 if none.
+ */
+int store_failure(const struct store *store, uint64_t *ret_events);
+
+/** store_scratch - the ledger that holds just what came, for queries. */
+struct ledger *store_scratch(struct store *store);
+
+/** store_free - commits and closes. */
+void store_free(struct store *store);
+
+#endif

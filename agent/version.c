@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/version.h"
+
+#include <Zydis/Zydis.h>
+#include <bpf/libbpf.h>
+#include <brotli/decode.h>
+#include <cjson/cJSON.h>
+#include <llhttp.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+#include <zlib.h>
+#include <zstd.h>
+
+void version_print(FILE *out)
+{
+	uint32_t brotli = BrotliDecoderVersion();
+	uint64_t zydis = ZydisGetVersion();
+
+	fprintf(out, "tollspan %s (Apache-2.0; kernel programs GPL-2.0-only OR BSD-2-Clause)\n\n",
+		VERSION);
+	fprintf(out, "  libbpf   %-10s LGPL-2.1-only OR BSD-2-Clause\n", libbpf_version_string());
+	fprintf(out, "  llhttp   %d.%d.%d      MIT\n", LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
+		LLHTTP_VERSION_PATCH);
+	fprintf(out, "  cJSON    %-10s MIT\n", cJSON_Version());
+	fprintf(out, "  zlib     %-10s Zlib\n", zlibVersion());
+	fprintf(out, "  brotli   %u.%u.%u      MIT\n", brotli >> 24, brotli >> 12 & 0xfff,
+		brotli & 0xfff);
+	fprintf(out, "  zstd     %-10s BSD-3-Clause\n", ZSTD_versionString());
+	fprintf(out, "  SQLite   %-10s public domain\n", sqlite3_libversion());
+	fprintf(out, "  OpenSSL  %-10s Apache-2.0\n", OpenSSL_version(OPENSSL_VERSION_STRING));
+	fprintf(out, "  Zydis    %u.%u.%u      MIT\n", (unsigned int)ZYDIS_VERSION_MAJOR(zydis),
+		(unsigned int)ZYDIS_VERSION_MINOR(zydis), (unsigned int)ZYDIS_VERSION_PATCH(zydis));
+	fprintf(out, "  libelf   as installed  LGPL-3.0-or-later OR GPL-2.0-or-later\n");
+}
