@@ -284,9 +284,8 @@ static int feed_bytes(struct conn_table *table, struct connection *c, const stru
 {
 	struct stream_event event = {.direction = record->direction,
 				     .redacted = record->head.flags & CR_FLAG_REDACTED,
-				     .entry_ns = record->present & CR_HAS_ENTRY
-							 ? record->entry_ns
-							 : record->return_ns,
+				     .entry_ns = record->present & CR_HAS_ENTRY ? record->entry_ns
+										: record->return_ns,
 				     .time_ns = record->return_ns};
 	uint64_t *next = &c->next[record->direction], start = record->stream_offset,
 		 end = start + record->true_length, captured = record->captured_length;
@@ -331,9 +330,8 @@ static int feed_bytes(struct conn_table *table, struct connection *c, const stru
 
 static int feed_data(struct conn_table *table, const struct cr_data *record)
 {
-	struct stream_event event = {.type = STREAM_OPEN,
-				     .entry_ns = record->return_ns,
-				     .time_ns = record->return_ns};
+	struct stream_event event = {
+		.type = STREAM_OPEN, .entry_ns = record->return_ns, .time_ns = record->return_ns};
 	struct connection *c;
 	bool is_new;
 	int r;
