@@ -73,10 +73,11 @@ static bool has_key_prefix(const char *text, size_t length)
 	return false;
 }
 
+/* Words joined by dashes are a name; random bytes have no dashes, or letters of both cases. */
 static bool looks_random(const char *text, size_t length)
 {
 	bool seen[256] = {false};
-	unsigned int distinct = 0, digits = 0, letters = 0;
+	unsigned int distinct = 0, digits = 0, upper = 0, lower = 0, joints = 0;
 
 	if (length < RANDOM_LENGTH)
 		return false;
@@ -86,9 +87,12 @@ static bool looks_random(const char *text, size_t length)
 		distinct += !seen[c];
 		seen[c] = true;
 		digits += isdigit(c) != 0;
-		letters += isalpha(c) != 0;
+		upper += isupper(c) != 0;
+		lower += islower(c) != 0;
+		joints += c == '-' || c == '_';
 	}
-	return distinct >= RANDOM_DISTINCT && digits >= 3 && letters >= 3;
+	return distinct >= RANDOM_DISTINCT && digits >= 3 && upper + lower >= 3 &&
+	       (joints == 0 || (upper >= 3 && lower >= 3));
 }
 
 static bool is_secret_name(const char *name, size_t length)
