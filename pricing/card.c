@@ -228,14 +228,14 @@ static int merge(const struct pricing_card *card, const struct parsed_card *pars
 	size_t n_rows = parsed->n_rows;
 	const struct card_row **rows;
 
-	rows = calloc(card->n_rows + n_rows + 1, sizeof(*rows));
+	rows = calloc(card->n_rows + n_rows + 1, sizeof(void *));
 	if (!rows)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_rows; i++)
 		rows[i] = &parsed->rows[i];
 	for (size_t i = 0; i < card->n_rows; i++)
 		rows[n_rows++] = card->rows[i];
-	qsort(rows, n_rows, sizeof(*rows), compare_rows);
+	qsort(rows, n_rows, sizeof(void *), compare_rows);
 	*ret_rows = rows;
 	*ret_n_rows = n_rows;
 	return 0;
