@@ -273,8 +273,12 @@ int pricing_card_load(struct pricing_card *card, const char *json, size_t length
 
 	if (r < 0)
 		return r;
-	if (card->n_rows + parsed.n_rows > CARD_ROWS_MAX)
+	if (card->n_rows + parsed.n_rows > CARD_ROWS_MAX) {
 		r = -E2BIG;
+		if (error)
+			snprintf(error, error_size, "more than %lu rows in all cards",
+				 CARD_ROWS_MAX);
+	}
 	if (!r)
 		r = merge(card, &parsed, &rows, &n_rows);
 	if (!r)
