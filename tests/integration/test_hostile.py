@@ -5,6 +5,7 @@ With TOLLSPAN_ASAN_BINARY set to a sanitizer build, all runs once more on that, 
 """
 
 import functools
+import io
 import json
 import os
 import random
@@ -34,7 +35,7 @@ def replay(request):
 
     def run(write, status=0, arguments=()):
         result = Replay(ASAN if request.param == "sanitizers" else NORMAL, write, arguments)
-        assert result.status == status, result.stderr
+        assert result.status in (status if isinstance(status, tuple) else (status,)), result.stderr
         assert "Sanitizer" not in result.stderr and "runtime error" not in result.stderr
         if request.param == "normal":
             assert result.peak <= PEAK
@@ -370,7 +371,6 @@ def test_parts_beyond_their_total(replay):
 
 def damaged(out, seed):
     """A capture in which one byte in a thousand is another."""
-    import io
     whole = io.BytesIO()
     exchange = Exchange(whole)
     for _ in range(20):
@@ -384,11 +384,8 @@ def damaged(out, seed):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_file(replay, seed):
-    try:
-        replay(lambda out: damaged(out, seed))
-    except AssertionError:
-        result = replay(lambda out: damaged(out, seed), status=1)
-        assert "offset" in result.stderr or "byte" in result.stderr
+    result = replay(lambda out: damaged(out, seed), status=(0, 1))
+    assert result.status == 0 or "offset" in result.stderr
 
 
 def test_truncated_file_still_tells_what_came_before(replay):
@@ -398,6 +395,7 @@ def test_truncated_file_still_tells_what_came_before(replay):
         exchange.recv(response(BODY))
         out.write(b"\x40\0\0\0")
     result = replay(write, status=1)
+    assert "offset" in result.stderr
     assert [is_exact(call) for call in result.calls] == [True]
 
 
