@@ -58,6 +58,9 @@ $(B)/%.o: %.c | $(BPF_SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# it is included as bytes, which the compiler does not tell
+$(B)/pricing/builtin.o: pricing/card.json
+
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu17 -O2 -g -Wall -Werror -target bpf -mcpu=v3 \

@@ -306,6 +306,9 @@ enum site_function {
 	SITE_SSL_FREE = 5,
 	SITE_SSL_READ_INTERNAL = 6, /* int f(SSL *, void *, size_t, size_t *): behind both forms */
 	SITE_SSL_WRITE_INTERNAL = 7,
+	SITE_SSL_WRITE_FLAGS =
+		8, /* int f(SSL *, void *, size_t, uint64_t, size_t *): OpenSSL ≥ 3.3 */
+	SITE_SSL_UP_REF = 9,
 };
 
 struct probe_site {

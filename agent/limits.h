@@ -6,6 +6,23 @@
 #define KIB 1024ul
 #define MIB (1024ul * KIB)
 
+/* source */
+#define LIMIT_RINGS 4096    /* processes that have a ring of the preload shim at once */
+#define LIMIT_GREETINGS 256 /* shims that wait for their answer at once */
+/* attach */
+#define LIMIT_SITES 16            /* probe sites of one file */
+#define LIMIT_SYMBOLS (8ul << 20) /* symbols of one table that are looked at */
+#define LIMIT_SYMBOL_TABLE (256 * MIB)
+#define LIMIT_FUNCTION (2 * KIB)  /* bytes of an exported function that are disassembled */
+#define LIMIT_NEEDED 256          /* libraries that one executable needs */
+#define LIMIT_PROC_FILE (1 * MIB) /* bytes read of one file of /proc */
+#define LIMIT_SOCKETS 65536       /* internet sockets of one network namespace that are compared */
+#define LIMIT_LIBRARY_CACHE (16 * MIB) /* ld.so.cache */
+
+/* source */
+#define LIMIT_PROBED_FILES 4096      /* files with probes in them, and files known to have none */
+#define LIMIT_PROC_RECORD (32 * KIB) /* bytes of a PROC record */
+
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
 #define LIMIT_CONN_IDLE_NS (3600ull * 1000000000) /* without a byte, then forgotten */
@@ -28,6 +45,8 @@
 #define LIMIT_USAGE (16 * KIB) /* bytes of a usage object */
 #define LIMIT_CHARGES 64       /* charges of one call */
 #define LIMIT_ATTRIBUTES 32    /* further attributes of one call */
+#define LIMIT_CALLS 65536      /* open at once */
+#define LIMIT_BACKGROUND 512   /* ids of responses that are made in the background */
 
 /* options */
 #define LIMIT_ENDPOINTS 64
@@ -37,13 +56,22 @@
 #define LIMIT_PATH (4 * KIB)
 
 /* trace */
-#define LIMIT_PROCESSES 65536     /* known at once */
-#define LIMIT_ARGUMENTS (4 * KIB) /* bytes of a command line */
+#define LIMIT_PROCESSES 65536                       /* known at once */
+#define LIMIT_ARGUMENTS (4 * KIB)                   /* bytes of a command line */
+#define LIMIT_PROCESS_TEXT (16 * MIB)               /* of the texts of all processes together */
+#define LIMIT_PROCESS_DEPTH 256                     /* parents that are followed */
+#define LIMIT_PROCESS_ENDED_NS (60 * 1000000000ull) /* after its end, then forgotten */
+#define LIMIT_OPEN_CALLS 65536                      /* whose ids are kept until they end */
+
+/* ledger and reports */
+#define LIMIT_CURRENCIES 16 /* told apart in one total */
+#define LIMIT_TREE_DEPTH 32 /* processes drawn one below the other */
 
 /* record */
 #define LIMIT_RECORD_HELD (4 * MIB) /* bytes held back until http has passed them */
 
 /* pricing */
 #define LIMIT_CARD_FILE (16 * MIB)
+#define LIMIT_PRICE_LINE (1 * MIB) /* bytes of a line of price --stdin */
 
 #endif

@@ -32,17 +32,26 @@ int ledger_begin_writer(struct ledger *ledger, const char *command, const char *
 			int64_t wall_ns, int64_t *ret_writer);
 
 /*
- * Write one event. CALL_BEGIN makes an open row, CALL_END settles it; a settled row never changes
+ * Write one event, as a whole or not at all. CALL_BEGIN makes an open row, CALL_END settles it; a
+ * settled row never changes
  * (-EALREADY, or 0 where the same row is written again, as by a second replay).
- * Return: 0 or a negative errno: -ENOSPC, -EIO, -EROFS, -EBUSY.
+ * What does not fit 63 bits is not written as if it did: its charge is then unpriced.
+ * Return: 0 or a negative errno: -ENOSPC, -EIO, -EROFS, -EBUSY, -EBADMSG (damaged file), -ENOMEM.
  */
 int ledger_write_call(struct ledger *ledger, const struct call_event *event);
 int ledger_write_process(struct ledger *ledger, const struct process_event *event);
 int ledger_write_loss(struct ledger *ledger, const struct loss_event *event);
 int ledger_write_unseen(struct ledger *ledger, const struct unseen_event *event);
 
-/** ledger_commit - make what was written durable. Return: 0 or a negative errno. */
+/*
+ * ledger_commit - end the transaction: what was written now survives the death of the process, and
+ *	others see it. While one is open other writers wait, so call this a few times a second.
+ * Return: 0 or a negative errno; also the error that took events back after they had been accepted.
+ */
 int ledger_commit(struct ledger *ledger);
+
+/** ledger_lost - events that were accepted and then taken back, by a full disk for example. */
+uint64_t ledger_lost(const struct ledger *ledger);
 
 /** ledger_close - commits; takes NULL. */
 void ledger_close(struct ledger *ledger);

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# The shim: no C library, no imported version, so that it loads into any glibc or musl program.
+
+PRELOAD_SRC := $(wildcard preload/*.c)
+PRELOAD_OBJ = $(PRELOAD_SRC:%.c=$(B)/%.o)
+PRELOAD_CFLAGS = -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O2 -g $(filter-out -fsanitize=%,$(CFLAGS)) \
+	-fPIC -ffreestanding -fno-strict-aliasing -fvisibility=hidden -fno-stack-protector \
+	-fno-exceptions -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE
+
+$(B)/preload/%.o: preload/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(PRELOAD_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libtollspan-preload.so: $(PRELOAD_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -nostdlib -fPIC -Wl,-soname,libtollspan-preload.so -Wl,-z,now \
+		-Wl,-z,relro -Wl,-z,noexecstack -Wl,--hash-style=both -Wl,--build-id -o $@ $^
