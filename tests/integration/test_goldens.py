@@ -103,19 +103,34 @@ def test_traceparent_is_adopted():
     assert call["parent_span_id"] == "b7ad6b7169203331"
 
 
-def test_gap_makes_one_call_partial():
+def three_calls_with_a_gap(at):
+    """The second response is lost from byte `at` on."""
     def write(out):
-        exchange = Exchange(out)
+        exchange, data = Exchange(out), response(BODY)
         for lost in (False, True, False):
             exchange.send(request())
-            data = response(BODY)
-            exchange.recv(data[:60])
+            exchange.recv(data[:at])
             if lost:
-                exchange.connection.lose(cap.RECV, len(data) - 60)
+                exchange.connection.lose(cap.RECV, len(data) - at)
             else:
-                exchange.recv(data[60:])
+                exchange.recv(data[at:])
         exchange.end()
-    assert [call[WHOLE] for call in replay(write).calls] == ["exact", "partial", "exact"]
+    return write
+
+
+def test_gap_in_a_body_makes_one_call_partial():
+    at = len(response(BODY)) - len(BODY) + 20
+    calls = replay(three_calls_with_a_gap(at)).calls
+    assert [call[WHOLE] for call in calls] == ["exact", "partial", "exact"]
+    assert [call.get(IN) for call in calls] == [12, None, 12]
+
+
+@pytest.mark.parametrize("at", [1, 10, 40])
+def test_gap_in_a_head_takes_no_answer_for_another(at):
+    calls = replay(three_calls_with_a_gap(at)).calls
+    assert [call[WHOLE] for call in calls[:2]] == ["exact", "partial"]
+    assert [call.get(IN) for call in calls[:2]] == [12, None]
+    assert calls[2].get(IN) == (12 if calls[2][WHOLE] == "exact" else None)
 
 
 def test_requests_that_are_read_are_not_calls():

@@ -126,7 +126,6 @@ BOMB = 1024 * MIB
 def bomb(coding):
     compressor = {
         "gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31),
-        "deflate": lambda: zlib.compressobj(9),
         "br": lambda: brotli.Compressor(quality=3),
         "zstd": lambda: zstandard.ZstdCompressor(level=3).compressobj(),
     }[coding]()
@@ -137,7 +136,7 @@ def bomb(coding):
     return b"".join([*parts, feed(b'"}}],' + USAGE + b"}"), finish()])
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 @pytest.mark.parametrize("direction", ["request", "response"])
 def test_bomb(replay, direction, coding):
     data, header = bomb(coding), f"Content-Encoding: {coding}"
@@ -350,7 +349,7 @@ def test_duplicate_keys(replay):
 
 @pytest.mark.parametrize("value", [
     "-1", "1e308", "1.5", "9" * 400, '"12"', "[1]", "{}", "true", "18446744073709551616",
-    "-9223372036854775808", "1e-400",
+    "-9223372036854775808",
 ])
 def test_counts_that_are_none(replay, value):
     body = '{"model":"gpt-4o-mini","usage":{"prompt_tokens":%s,"completion_tokens":2}}' % value
