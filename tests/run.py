@@ -194,10 +194,17 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--unit", action="store_true", help="only these")
     parser.add_argument("--integration", action="store_true", help="only these")
+    parser.add_argument(
+        "--sanitized", action="store_true", help="unit tests only, of a build with sanitizers"
+    )
     parser.add_argument("--write-cases", action="store_true", help="write tests/cases.txt")
     parser.add_argument("pattern", nargs="*")
     options = parser.parse_args()
     results = Results()
+    options.unit = options.unit or options.sanitized
+    if options.sanitized:
+        os.environ.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1")
+        os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     both = options.unit == options.integration
     if options.unit or both:
         programs = [
