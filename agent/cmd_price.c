@@ -15,7 +15,7 @@
 #include "agent/price_output.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
-#include "agent/util/usage_name.h"
+#include "agent/usage_name.h"
 
 #define ERROR_MAX 1024
 

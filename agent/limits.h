@@ -26,16 +26,20 @@
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
 #define LIMIT_CONN_IDLE_NS (3600ull * 1000000000) /* without a byte, then forgotten */
+#define LIMIT_CONN_TEXT 4096                      /* bytes of a server name or a library's path */
 
 /* http */
 #define LIMIT_HTTP_HEAD (64 * KIB)      /* bytes kept of one head */
 #define LIMIT_HTTP_FIELDS 256           /* header fields kept of one head */
 #define LIMIT_HTTP_PIPELINE 256         /* requests that wait for their response */
 #define LIMIT_HTTP_HELD (64 * KIB)      /* response bytes held until their request is seen */
+#define LIMIT_HTTP_HELD_NS (10ull * 1000000000) /* and how long */
+#define LIMIT_HTTP_SECRETS 256          /* keys told of one head; with more it is opaque */
 #define LIMIT_HTTP_NOT_HTTP (64 * KIB)  /* bytes without a start line before a let-go */
 #define LIMIT_HTTP_LET_GO (256 * KIB)   /* bytes without a model call before heads only */
 #define LIMIT_DECODE_WINDOWS (48 * MIB) /* memory of all content decoders together */
 #define LIMIT_DECODE_RATIO 2000         /* decoded bytes for one encoded byte, beyond 1 MiB */
+#define LIMIT_DECODE_CHAIN 4            /* content encodings of one body, in a row */
 #define LIMIT_SSE_NAME 128              /* bytes of an event's name */
 
 /* provider */
@@ -64,8 +68,9 @@
 #define LIMIT_OPEN_CALLS 65536                      /* whose ids are kept until they end */
 
 /* ledger and reports */
-#define LIMIT_CURRENCIES 16 /* told apart in one total */
-#define LIMIT_TREE_DEPTH 32 /* processes drawn one below the other */
+#define LIMIT_CURRENCIES 16    /* told apart in one total */
+#define LIMIT_SUMMARY_CALLS 40 /* rows of a summary; the totals count all */
+#define LIMIT_TREE_DEPTH 32    /* processes drawn one below the other */
 
 /* record */
 #define LIMIT_RECORD_HELD (4 * MIB) /* bytes held back until http has passed them */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/util/clock.h"
-#include "agent/util/usage_name.h"
+#include "agent/usage_name.h"
 
 #define QUANTITY_MAX 9007199254740992.0 /* 2^53: exact in a double */
 

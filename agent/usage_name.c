@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/util/usage_name.h"
+#include "agent/usage_name.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * Quantities as attributes of a span. Where the OpenTelemetry GenAI semantic conventions have a
  * name, its value includes the parts: input_tokens counts all input, cache_creation all writes.
  */
-#ifndef AGENT_UTIL_USAGE_NAME_H
-#define AGENT_UTIL_USAGE_NAME_H
+#ifndef AGENT_USAGE_NAME_H
+#define AGENT_USAGE_NAME_H
 
 #include <stdbool.h>
 #include <stdint.h>
