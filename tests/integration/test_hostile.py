@@ -23,8 +23,11 @@ MIB = 1024 * 1024
 
 IN, OUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 USAGE = b'"usage":{"prompt_tokens":1234,"completion_tokens":567,"total_tokens":1801}'
-BODY = b'{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o-mini","choices":[],' + \
-    USAGE + b"}"
+BODY = (
+    b'{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o-mini","choices":[],'
+    + USAGE
+    + b"}"
+)
 
 
 @pytest.fixture(params=["normal", "sanitizers"])
@@ -39,11 +42,13 @@ def replay(request):
         if request.param == "normal":
             assert result.peak <= PEAK
         return result
+
     return run
 
 
 def one_exchange(received, sent=None, end=True):
     """A capture of one request and what came back."""
+
     def write(out):
         exchange = Exchange(out)
         exchange.send(request() if sent is None else sent)
@@ -51,6 +56,7 @@ def one_exchange(received, sent=None, end=True):
             exchange.recv(data)
         if end:
             exchange.end()
+
     return write
 
 
@@ -109,7 +115,7 @@ def test_length_shorter_than_the_body(replay):
 
 
 def test_body_cut_before_its_usage(replay):
-    cut = response(BODY)[:-len(USAGE)]
+    cut = response(BODY)[: -len(USAGE)]
     for end in (True, False):
         calls = replay(one_exchange(cut, end=end)).calls
         assert [is_partial(call) for call in calls] == [True]
@@ -178,6 +184,7 @@ HEADS = {
 @pytest.mark.parametrize("direction", ["request", "response"])
 def test_head(replay, direction, name):
     """Whatever the head, no more than the one call, and the next exchange is whole."""
+
     def write(out):
         exchange = Exchange(out)
         lines, sent, received = b"".join(HEADS[name]), request(), response(BODY)
@@ -192,16 +199,25 @@ def test_head(replay, direction, name):
         other.send(request())
         other.recv(response(BODY))
         other.end()
+
     calls = replay(write).calls
     assert 1 <= len(calls) <= 2
     assert is_exact(calls[-1])
 
 
-@pytest.mark.parametrize("data", [
-    b"\x00" * 100_000, b"\r\n" * 100_000, b"GET " * 100_000, b"HTTP/1.1 200 OK\r\n\r\n" * 10_000,
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100_000, b"\x16\x03\x01" * 50_000,
-    b"POST /v1/chat/completions HTTP/1.1\r\n" * 10_000,
-], ids=["zeros", "line_ends", "methods", "responses", "http2", "tls", "start_lines"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00" * 100_000,
+        b"\r\n" * 100_000,
+        b"GET " * 100_000,
+        b"HTTP/1.1 200 OK\r\n\r\n" * 10_000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100_000,
+        b"\x16\x03\x01" * 50_000,
+        b"POST /v1/chat/completions HTTP/1.1\r\n" * 10_000,
+    ],
+    ids=["zeros", "line_ends", "methods", "responses", "http2", "tls", "start_lines"],
+)
 def test_not_http(replay, data):
     assert replay(one_exchange(data, data)).calls == []
 
@@ -213,9 +229,11 @@ def test_requests_without_a_response(replay):
 
 # ---- content ----
 
+
 def test_invalid_utf8(replay):
-    body = BODY.replace(b"chatcmpl-1", b"id-\xff\xc0\x80-\xed\xa0\x80") \
-        .replace(b"[]", b'["\xf8\x88\x80\x80\x80", "\\ud800", "\\udc00\\ud800"]')
+    body = BODY.replace(b"chatcmpl-1", b"id-\xff\xc0\x80-\xed\xa0\x80").replace(
+        b"[]", b'["\xf8\x88\x80\x80\x80", "\\ud800", "\\udc00\\ud800"]'
+    )
     calls = replay(one_exchange(response(body), request(b'{"model":"m\xff\xfe\xc3"}'))).calls
     assert [(call[IN], call[OUT]) for call in calls] == [(1234, 567)]
 
@@ -238,15 +256,18 @@ def test_deep_json(replay, direction, bracket):
 def stream_body(out, direction, begin, end, size):
     exchange = Exchange(out)
     block, left = b"abcdefg " * 8192, size
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n" \
-        if direction == cap.SEND else b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    head = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
+        if direction == cap.SEND
+        else b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    )
     head += b"Content-Length: %d\r\n\r\n" % (len(begin) + size + len(end))
     move = exchange.send if direction == cap.SEND else exchange.recv
     if direction == cap.RECV:
         exchange.send(request())
     move(head + begin)
     while left:
-        move(block[:min(left, len(block))])
+        move(block[: min(left, len(block))])
         left -= min(left, len(block))
     move(end)
     if direction == cap.SEND:
@@ -255,37 +276,61 @@ def stream_body(out, direction, begin, end, size):
 
 
 def test_response_of_1_gb(replay):
-    calls = replay(lambda out: stream_body(
-        out, cap.RECV, b'{"model":"gpt-4o-mini","choices":["', b'"],' + USAGE + b"}", 1024 * MIB)).calls
+    calls = replay(
+        lambda out: stream_body(
+            out, cap.RECV, b'{"model":"gpt-4o-mini","choices":["', b'"],' + USAGE + b"}", 1024 * MIB
+        )
+    ).calls
     assert [is_exact(call) for call in calls] == [True]
 
 
 def test_request_of_1_gb(replay):
-    calls = replay(lambda out: stream_body(
-        out, cap.SEND, b'{"messages":["', b'"],"model":"gpt-4o"}', 1024 * MIB)).calls
+    calls = replay(
+        lambda out: stream_body(
+            out, cap.SEND, b'{"messages":["', b'"],"model":"gpt-4o"}', 1024 * MIB
+        )
+    ).calls
     assert [is_exact(call) for call in calls] == [True]
     assert calls[0]["gen_ai.request.model"] == "gpt-4o"
 
 
-@pytest.mark.parametrize("line", [
-    b"data: " + b"x" * (32 * MIB), b"event: " + b"x" * (32 * MIB), b"x" * (32 * MIB),
-    b"data:\n" * (4 * MIB), b"\r" * (16 * MIB), b"\n" * (16 * MIB), b": ping\n\n" * (2 * MIB),
-], ids=["data", "event", "field", "empty_data", "cr", "lf", "comments"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"data: " + b"x" * (32 * MIB),
+        b"event: " + b"x" * (32 * MIB),
+        b"x" * (32 * MIB),
+        b"data:\n" * (4 * MIB),
+        b"\r" * (16 * MIB),
+        b"\n" * (16 * MIB),
+        b": ping\n\n" * (2 * MIB),
+    ],
+    ids=["data", "event", "field", "empty_data", "cr", "lf", "comments"],
+)
 def test_stream_of_events(replay, line):
-    body = b"data: {\"id\":\"a\",\"model\":\"gpt-4o\"}\n\n" + line + b"\n\n" \
-        b"data: {\"choices\":[]," + USAGE + b"}\n\ndata: [DONE]\n\n"
+    body = (
+        b'data: {"id":"a","model":"gpt-4o"}\n\n' + line + b"\n\n"
+        b'data: {"choices":[],' + USAGE + b"}\n\ndata: [DONE]\n\n"
+    )
     calls = replay(one_exchange(response(body, kind="text/event-stream"))).calls
     assert [(call.get(IN), call.get(OUT)) for call in calls] == [(1234, 567)]
 
 
 # ---- usage ----
 
+
 def test_usage_split_at_every_byte(replay):
-    stream = b"data: {\"id\":\"a\",\"model\":\"gpt-4o-mini\",\"usage\":null}\r\n\r\n" \
-        b"data: {\"choices\":[]," + USAGE + b"}\r\n\r\ndata: [DONE]\r\n\r\n"
-    whole = [response(BODY), response(stream, kind="text/event-stream"),
-             response_head("Transfer-Encoding: chunked") +
-             b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n"]
+    stream = (
+        b'data: {"id":"a","model":"gpt-4o-mini","usage":null}\r\n\r\n'
+        b'data: {"choices":[],' + USAGE + b"}\r\n\r\ndata: [DONE]\r\n\r\n"
+    )
+    whole = [
+        response(BODY),
+        response(stream, kind="text/event-stream"),
+        response_head("Transfer-Encoding: chunked")
+        + b"".join(b"1\r\n%c\r\n" % byte for byte in BODY)
+        + b"0\r\n\r\n",
+    ]
 
     def write(out):
         exchange = Exchange(out)
@@ -297,6 +342,7 @@ def test_usage_split_at_every_byte(replay):
             exchange.send(request(), cuts=range(len(request())))
             exchange.recv(data, cuts=range(len(data)))
         exchange.end()
+
     calls = replay(write).calls
     assert len(calls) == sum(len(data) for data in whole)
     assert all(is_exact(call) for call in calls)
@@ -306,7 +352,7 @@ FAKE = '"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}'
 ADVERSARIAL = {
     "in_text": '{"choices":[{"message":{"content":%s}}],%s}' % (json.dumps("{" + FAKE + "}"), "%s"),
     "in_tool_arguments": '{"choices":[{"message":{"tool_calls":[{"function":{"arguments":%s}}]}}],%s}'
-                         % (json.dumps("{" + FAKE + "}"), "%s"),
+    % (json.dumps("{" + FAKE + "}"), "%s"),
     "nested_before": '{"choices":[{%s}],"metadata":{%s},%s}' % (FAKE, FAKE, "%s"),
     "nested_behind": '{%s,"choices":[{%s}],"metadata":{"a":{%s}}}' % ("%s", FAKE, FAKE),
     "key_in_text": '{"a":"usage","b":"\\"usage\\":{","c":"}",%s}',
@@ -328,29 +374,45 @@ def test_usage_is_not_searched_for(replay, name):
         for data in (response(body), response(stream, kind="text/event-stream")):
             exchange.send(request(b'{"model":"gpt-4o-mini",' + FAKE.encode() + b"}"))
             exchange.recv(data)
+
     assert [is_exact(call) for call in replay(write).calls] == [True, True]
 
 
 @pytest.mark.parametrize("key", ['"us\\u0061ge"', '"\\u0075\\u0073\\u0061\\u0067\\u0065"'])
 def test_escaped_key_is_the_same_key(replay, key):
     """RFC 8259 section 8.3: names are compared after unescaping."""
-    body = BODY.replace(b'"usage"', key.encode()) \
-        .replace(b'"prompt_tokens"', b'"prompt\\u005ftokens"')
+    body = BODY.replace(b'"usage"', key.encode()).replace(
+        b'"prompt_tokens"', b'"prompt\\u005ftokens"'
+    )
     assert [is_exact(call) for call in replay(one_exchange(response(body))).calls] == [True]
 
 
 def test_duplicate_keys(replay):
     """RFC 8259 section 4 leaves open which counts; most readers take the last."""
-    for body in ("{%s,%s}" % (FAKE, USAGE.decode()),
-                 '{"usage":{"prompt_tokens":1,%s}' % USAGE.decode().partition("{")[2]):
+    for body in (
+        "{%s,%s}" % (FAKE, USAGE.decode()),
+        '{"usage":{"prompt_tokens":1,%s}' % USAGE.decode().partition("{")[2],
+    ):
         calls = replay(one_exchange(response(body.encode()))).calls
         assert [(call[IN], call[OUT]) for call in calls] == [(1234, 567)]
 
 
-@pytest.mark.parametrize("value", [
-    "-1", "1e308", "1.5", "9" * 400, '"12"', "[1]", "{}", "true", "18446744073709551616",
-    "-9223372036854775808", "1e-400",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-1",
+        "1e308",
+        "1.5",
+        "9" * 400,
+        '"12"',
+        "[1]",
+        "{}",
+        "true",
+        "18446744073709551616",
+        "-9223372036854775808",
+        "1e-400",
+    ],
+)
 def test_counts_that_are_none(replay, value):
     body = '{"model":"gpt-4o-mini","usage":{"prompt_tokens":%s,"completion_tokens":2}}' % value
     calls = replay(one_exchange(response(body.encode()))).calls
@@ -360,17 +422,21 @@ def test_counts_that_are_none(replay, value):
 
 
 def test_parts_beyond_their_total(replay):
-    body = '{"model":"gpt-4o-mini","usage":{"prompt_tokens":10,"completion_tokens":2,' \
+    body = (
+        '{"model":"gpt-4o-mini","usage":{"prompt_tokens":10,"completion_tokens":2,'
         '"prompt_tokens_details":{"cached_tokens":11}}}'
+    )
     calls = replay(one_exchange(response(body.encode()))).calls
     assert [call["tollspan.completeness"] for call in calls] == ["partial"]
 
 
 # ---- the file itself ----
 
+
 def damaged(out, seed):
     """A capture in which one byte in a thousand is another."""
     import io
+
     whole = io.BytesIO()
     exchange = Exchange(whole)
     for _ in range(20):
@@ -397,33 +463,39 @@ def test_truncated_file_still_tells_what_came_before(replay):
         exchange.send(request())
         exchange.recv(response(BODY))
         out.write(b"\x40\0\0\0")
+
     result = replay(write, status=1)
     assert [is_exact(call) for call in result.calls] == [True]
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"\0" * 100_000, b"\xff" * 100_000],
-                         ids=["empty", "json", "zeros", "ones"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"\0" * 100_000, b"\xff" * 100_000], ids=["empty", "json", "zeros", "ones"]
+)
 def test_no_capture_file(replay, data):
     assert replay(lambda out: out.write(data), status=1).stderr.startswith("tollspan: ")
 
 
 def test_offsets_that_jump(replay):
     """Records whose places in the stream make no sense: gaps, repeats, the end of 64 bits."""
+
     def write(out):
         exchange, rng = Exchange(out), random.Random(7)
         connection = exchange.connection
         for _ in range(3000):
             direction = rng.randrange(2)
             connection.offsets[direction] = rng.choice(
-                [0, 1, 100, 1 << 20, (1 << 63) + 5, (1 << 64) - 40_000, rng.randrange(1 << 64)])
+                [0, 1, 100, 1 << 20, (1 << 63) + 5, (1 << 64) - 40_000, rng.randrange(1 << 64)]
+            )
             connection.offsets[direction] %= (1 << 64) - 100_000
             data = request() if direction == cap.SEND else response(BODY)
-            connection.operation(direction, data[:rng.randrange(1, len(data))])
+            connection.operation(direction, data[: rng.randrange(1, len(data))])
+
     replay(write)
 
 
 def test_many_connections(replay):
     """Each begins a head and falls silent."""
+
     def write(out):
         first = Exchange(out)
         for _ in range(20_000):
@@ -431,6 +503,7 @@ def test_many_connections(replay):
         first.send(request())
         first.recv(response(BODY))
         first.end()
+
     calls = replay(write).calls
     assert [is_exact(call) for call in calls if call["tollspan.completeness"] == "exact"] == [True]
 
@@ -443,4 +516,5 @@ def test_many_processes(replay):
         first.send(request())
         first.recv(response(BODY))
         first.end()
+
     assert [is_exact(call) for call in replay(write).calls] == [True]
