@@ -334,6 +334,12 @@ static const bool is_structural[256] = {
 	['"'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true,
 };
 
+/* Brackets that are open; that of a level which is skipped counts in both. */
+static uint64_t nesting(const struct json *json)
+{
+	return json->n_levels + json->depth - json->skip_is_level;
+}
+
 /* Brackets of a skipped value. Their kinds are not compared. */
 static int feed_skip(struct json *json, const uint8_t **at, const uint8_t *end)
 {
@@ -357,7 +363,7 @@ static int feed_skip(struct json *json, const uint8_t **at, const uint8_t *end)
 		}
 		if (c == '{' || c == '[') {
 			json->depth++;
-			if (json->n_raw && json->depth + json->n_levels > LIMIT_JSON_DEPTH)
+			if (json->n_raw && nesting(json) > LIMIT_JSON_DEPTH)
 				return -E2BIG;
 		} else if (--json->depth == 0) {
 			*at = p;
