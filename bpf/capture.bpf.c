@@ -71,13 +71,6 @@ struct {
 	__type(value, struct thread);
 } threads SEC(".maps");
 
-struct conn_key {
-	__u64 ssl;
-	__u64 start;
-	__u32 pid;
-	__u32 image;
-};
-
 struct conn {
 	__u64 generation;
 	__u64 ops[2];
@@ -91,7 +84,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CAPTURE_CONNECTIONS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct conn_key);
+	__type(key, struct capture_conn_key);
 	__type(value, struct conn);
 } connections SEC(".maps");
 
@@ -320,7 +313,7 @@ static __always_inline void send_operation(struct operation *o)
 
 /* ---- connections ---- */
 
-static __always_inline struct conn *conn_get(const struct conn_key *key, __u64 now)
+static __always_inline struct conn *conn_get(const struct capture_conn_key *key, __u64 now)
 {
 	struct conn *conn = bpf_map_lookup_elem(&connections, key);
 	struct conn new = {};
@@ -333,7 +326,7 @@ static __always_inline struct conn *conn_get(const struct conn_key *key, __u64 n
 }
 
 /* The verdict is looked up only after the reader has given a new one. */
-static __always_inline __u32 conn_verdict(struct conn *conn, const struct conn_key *key)
+static __always_inline __u32 conn_verdict(struct conn *conn, const struct capture_conn_key *key)
 {
 	__u32 zero = 0, *verdict;
 	__u64 *epoch = bpf_map_lookup_elem(&verdict_epoch, &zero);
@@ -351,7 +344,7 @@ static __always_inline __u32 conn_verdict(struct conn *conn, const struct conn_k
 
 static __always_inline void conn_free(const struct capture_process *process, __u64 ssl)
 {
-	struct conn_key key = {
+	struct capture_conn_key key = {
 		.ssl = ssl, .start = process->start, .pid = process->pid, .image = process->image};
 	struct capture_verdict_key verdict_key = {.conn = ssl, .pid = process->pid};
 	struct conn *conn = bpf_map_lookup_elem(&connections, &key);
@@ -386,7 +379,7 @@ static __always_inline void conn_free(const struct capture_process *process, __u
 
 static __always_inline void conn_reference(const struct capture_process *process, __u64 ssl)
 {
-	struct conn_key key = {
+	struct capture_conn_key key = {
 		.ssl = ssl, .start = process->start, .pid = process->pid, .image = process->image};
 	struct conn *conn = conn_get(&key, bpf_ktime_get_boot_ns());
 
@@ -535,7 +528,7 @@ int call_return(struct pt_regs *regs)
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	const struct capture_process *process;
 	struct operation o = {};
-	struct conn_key key = {};
+	struct capture_conn_key key = {};
 	struct conn *conn;
 	struct call *call;
 
@@ -686,6 +679,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 	if (!process)
 		return 0;
 	process->image++;
+	process->connected = 0;
 	bpf_map_delete_elem(&threads, &old);
 	bpf_map_delete_elem(&threads, &tgid);
 	emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);

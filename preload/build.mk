@@ -15,3 +15,15 @@ $(B)/libtollspan-preload.so: $(PRELOAD_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -nostdlib -fPIC -Wl,-soname,libtollspan-preload.so -Wl,-z,now \
 		-Wl,-z,relro -Wl,-z,noexecstack -Wl,--hash-style=both -Wl,--build-id -o $@ $^
+
+# ---- programs that the shim's tests run ----
+
+PRELOAD_PROGRAMS = $(B)/tests/programs/preload_dump
+
+preload-tests-programs: $(B)/libtollspan-preload.so $(PRELOAD_PROGRAMS)
+
+$(B)/tests/programs/preload_dump: tests/programs/preload_dump.c $(LIB)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS)
+
+.PHONY: preload-tests-programs
