@@ -384,7 +384,7 @@ def damaged(out, seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_file(replay, seed):
     result = replay(lambda out: damaged(out, seed), status=(0, 1))
-    assert result.status == 0 or "offset" in result.stderr
+    assert result.status == 0 or "at byte " in result.stderr
 
 
 def test_truncated_file_still_tells_what_came_before(replay):
@@ -394,7 +394,7 @@ def test_truncated_file_still_tells_what_came_before(replay):
         exchange.recv(response(BODY))
         out.write(b"\x40\0\0\0")
     result = replay(write, status=1)
-    assert "offset" in result.stderr
+    assert "at byte " in result.stderr
     assert [is_exact(call) for call in result.calls] == [True]
 
 
@@ -435,8 +435,8 @@ def test_many_connections(replay):
 def test_many_processes(replay):
     def write(out):
         first = Exchange(out)
-        for pid in range(5000, 105_000):
-            first.capture.process(pid, argv=("x" * 500,), parent=4242, root=False)
+        for pid in range(5000, 25_000):
+            first.capture.process(pid, argv=("x" * 100,), parent=4242, root=False)
         first.send(request())
         first.recv(response(BODY))
         first.end()
