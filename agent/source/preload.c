@@ -16,7 +16,7 @@
 #include "agent/util/map.h"
 #include "agent/util/record_check.h"
 
-#define RING_BYTES_DEFAULT MIB
+#define RING_BYTES_DEFAULT (4 * MIB)
 #define RING_BYTES_MIN 4096
 #define RING_BYTES_MAX (1ull << 30)
 #define EVENTS 64
