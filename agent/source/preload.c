@@ -181,6 +181,17 @@ static int look(struct preload_source *source, struct process *p)
 	return 0;
 }
 
+static int look_first(struct preload_source *source, struct process *p)
+{
+	p->ready = false;
+	if (!p->ring.shared)
+		return 0;
+	p->until = preload_ring_head(&p->ring);
+	if (p->until - p->ring.tail > p->ring.size)
+		return close_damaged(source, p);
+	return look(source, p);
+}
+
 static int pass_on(struct preload_source *source, struct process *p)
 {
 	struct cr_head *record = (struct cr_head *)source->record;
@@ -221,9 +232,7 @@ static int drain_rings(struct preload_source *source)
 	int ret;
 
 	for (p = source->first; p; p = p->next) {
-		if (p->ring.shared)
-			p->until = preload_ring_head(&p->ring);
-		ret = look(source, p);
+		ret = look_first(source, p);
 		if (ret)
 			return ret;
 	}

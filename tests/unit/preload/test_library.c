@@ -5,7 +5,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "tests/unit/preload/collect.h"
+#include "tests/unit/preload/run.h"
 
 #define SHIM built("libtollspan-preload.so")
 

@@ -4,7 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "tests/unit/preload/collect.h"
+#include "tests/unit/preload/run.h"
 
 static void run_case(const char *name)
 {
