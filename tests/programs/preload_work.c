@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -270,11 +271,18 @@ static void case_fork(void)
 static void case_threads_fork(void)
 {
 	pid_t pids[4];
+	unsigned int *begun = mmap(NULL, sizeof(*begun), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	whole(false, 3, 100);
 	for (unsigned int i = 0; i < 4; i++) {
 		pids[i] = fork();
 		if (!pids[i]) {
+			/* 256 busy threads would keep the collector from its answer for long */
+			whole(false, 1, 100);
+			__atomic_fetch_add(begun, 1, __ATOMIC_RELAXED);
+			while (__atomic_load_n(begun, __ATOMIC_RELAXED) < 4)
+				usleep(1000);
 			case_threads();
 			_exit(0);
 		}

@@ -81,7 +81,7 @@ TEST(forks_with_threads)
 {
 	collect_start(64 << 20);
 	run_case("forks");
-	CHECK_INT(check_moved(ran.output), 4 + 4 * 64 * 4);
+	CHECK_INT(check_moved(ran.output), 4 + 4 * 4 + 4 * 64 * 4);
 	CHECK_INT(all.n_proc, 5);
 	collect_stop();
 }
