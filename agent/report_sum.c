@@ -125,7 +125,7 @@ void totals_add(struct totals *totals, const struct ledger_call *call)
 		totals->last_ns = call->end_ns;
 	totals->calls++;
 	totals->open += call->settled == 0;
-	totals->unpriced += call->cost_status == COST_UNPRICED;
+	totals->unpriced += call->settled && call->cost_status == COST_UNPRICED;
 	totals->errors += call->error_type != NULL;
 	totals->by_ebpf |= !strcmp(capture, "ebpf");
 	totals->by_preload |= !strcmp(capture, "preload");
