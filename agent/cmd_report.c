@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cmd.h"
 
+#include <errno.h>
+
 #include "agent/report_cli.h"
 #include "agent/util/log.h"
 

@@ -10,6 +10,7 @@
 #define LIMIT_RINGS 4096    /* processes that have a ring of the preload shim at once */
 #define LIMIT_GREETINGS 256 /* shims that wait for their answer at once */
 /* attach */
+#define LIMIT_TLS_SCAN (1024 * MIB) /* bytes of an executable that are searched for a library */
 #define LIMIT_SITES 16            /* probe sites of one file */
 #define LIMIT_SYMBOLS (8ul << 20) /* symbols of one table that are looked at */
 #define LIMIT_SYMBOL_TABLE (256 * MIB)
