@@ -93,6 +93,8 @@ static struct money *find_money(struct totals *totals, const char *currency)
 /* Charge by charge, for they may be in several currencies. */
 static void add_money(struct totals *totals, const struct ledger_call *call)
 {
+	bool left_out = false;
+
 	for (size_t i = 0; i < call->n_charges; i++) {
 		struct money *money;
 
@@ -102,8 +104,9 @@ static void add_money(struct totals *totals, const struct ledger_call *call)
 		if (money)
 			money->amount += call->charges[i].amount;
 		else
-			totals->other_money++;
+			left_out = true;
 	}
+	totals->other_money += left_out;
 }
 
 void totals_add(struct totals *totals, const struct ledger_call *call)
