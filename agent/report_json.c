@@ -312,7 +312,7 @@ static int on_loss(void *context, const struct ledger_loss *loss)
 	struct whole *whole = context;
 	struct json *json = &whole->json;
 
-	if (strncmp(whole->cause, loss->cause, sizeof(whole->cause) - 1)) {
+	if (strncmp(whole->cause, loss->cause, sizeof(whole->cause) - 1) != 0) {
 		end_cause(whole);
 		snprintf(whole->cause, sizeof(whole->cause), "%s", loss->cause);
 		json_key(json, loss->cause);

@@ -134,7 +134,7 @@ void row_status(const struct ledger_call *call, bool utf8, char cell[ROW_CELL])
 		add_word(cell, "error", call->error_type, utf8);
 	if (call->cost_status == COST_FREE)
 		add_word(cell, "free", NULL, utf8);
-	if (call->settled && strcmp(completeness, "exact"))
+	if (call->settled && strcmp(completeness, "exact") != 0)
 		add_word(cell, completeness, NULL, utf8);
 	if (call->settled && call->cost_status == COST_UNPRICED) {
 		why_unpriced(call, &kind, &name);

@@ -55,7 +55,7 @@ static void add_charge_money(struct call_sum *sum, const struct ledger_charge *c
 	if (sum->n_currencies == 0) {
 		set_currency(&sum->money, charge->currency);
 		sum->n_currencies = 1;
-	} else if (strcmp(sum->money.currency, charge->currency)) {
+	} else if (strcmp(sum->money.currency, charge->currency) != 0) {
 		sum->n_currencies = 2;
 	}
 	sum->money.amount += charge->amount;
