@@ -196,6 +196,7 @@ static void enqueue(struct connection *c, struct exchange *x)
 		x->partial |= PARTIAL_LIMIT;
 		c->unpaired = true;
 	}
+	c->unpaired = c->unpaired || (c->pipelined && c->unordered);
 	x->unpaired = c->unpaired;
 	x->doubtful = c->hidden || (c->unordered && c->first);
 	if (!x->unpaired)
