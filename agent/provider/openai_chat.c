@@ -105,6 +105,8 @@ static void on_response(void *context, struct document *document, const struct j
 	}
 	switch (value->path) {
 	case RESPONSE_CHOICES: /* of this event, anew */
+		if (value->part == JSON_VALUE_END)
+			break;
 		call->finish.length = call->finish_mark;
 		call->has_choice = false;
 		break;
