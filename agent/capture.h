@@ -54,13 +54,14 @@ int capture_drain(struct capture *capture);
 /** capture_control - the way back to the source; lives as long as it. */
 const struct control *capture_control(struct capture *capture);
 
-/** capture_saw - what is known of how a process can be seen. */
 enum capture_sight {
-	SIGHT_NONE,   /* nothing of it can be seen */
+	SIGHT_NONE,   /* nothing of the process can be seen */
 	SIGHT_READY,  /* its TLS calls would be seen */
 	SIGHT_CALLED, /* some were */
 };
-enum capture_sight capture_sight(const struct capture *capture, pid_t pid);
+
+/** capture_sight - how a process can be seen, also after its end. */
+enum capture_sight capture_sight(const struct capture *capture, const struct process_key *process);
 
 void capture_free(struct capture *capture);
 

@@ -5,7 +5,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "agent/paths.h"
 
 #define SYSTEM_CARD "/etc/tollspan/card.json"
 #define CARD_ERROR_MAX 1024
@@ -22,20 +23,12 @@ static int load(struct pricing_card *card, const char *path, bool required, char
 	return r;
 }
 
-/* The XDG base directory specification has a relative path ignored. */
 static int load_user(struct pricing_card *card, char *error, size_t error_size)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char path[PATH_MAX];
-	int n;
 
-	if (config && *config == '/')
-		n = snprintf(path, sizeof(path), "%s/tollspan/card.json", config);
-	else if (home && *home == '/')
-		n = snprintf(path, sizeof(path), "%s/.config/tollspan/card.json", home);
-	else
-		return 0;
-	if (n < 0 || (size_t)n >= sizeof(path))
+	/* without a home there is no card of the user's */
+	if (paths_config("card.json", path, sizeof(path)) < 0)
 		return 0;
 	return load(card, path, false, error, error_size);
 }

@@ -109,15 +109,17 @@ static int usage_error(const char *what, const char *why)
 static int set_quantity(struct pricing_usage *usage, enum pricing_bucket bucket, const char *name,
 			const char *text)
 {
+	char option[BUCKET_OPTION_MAX + 2];
 	unsigned long long quantity;
 	char *end;
 
+	snprintf(option, sizeof(option), "--%s", name);
 	errno = 0;
 	quantity = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno)
-		return usage_error(name, "needs a whole number");
+		return usage_error(option, "needs a whole number");
 	if (pricing_usage_has(usage, bucket))
-		return usage_error(name, "given twice");
+		return usage_error(option, "given twice");
 	pricing_usage_set(usage, bucket, quantity);
 	return 0;
 }

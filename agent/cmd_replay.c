@@ -39,7 +39,7 @@ static int on_record(void *context, const struct cr_head *record)
 static int tell_file_error(const struct capture_file *file, const char *path, int r)
 {
 	if (capture_file_reason(file))
-		log_error("%s: at byte %llu: %s", path,
+		log_error("%s: at byte offset %llu: %s", path,
 			  (unsigned long long)capture_file_offset(file), capture_file_reason(file));
 	else
 		log_error("%s: %s", path, strerror(-r));

@@ -17,17 +17,6 @@ static const char usage[] =
 	"  -f, --follow        then show each call as it settles\n"
 	"  -h, --help          show this\n";
 
-static int on_follow(void *context, const struct ledger_call *call)
-{
-	const struct report_cli *cli = context;
-	int r;
-
-	if (!cli->json)
-		return report_text_call(stdout, call, cli->opts.utf8);
-	r = report_json_call(stdout, call);
-	return r == 0 && fflush(stdout) ? -EIO : r;
-}
-
 static int show(struct report_cli *cli)
 {
 	if (cli->json && (cli->json_lines || cli->follow))
@@ -41,7 +30,7 @@ static int follow(struct report_cli *cli)
 {
 	int r = cli->json ? 0 : report_text_head(stdout);
 
-	return r < 0 ? r : report_cli_follow(cli, NULL, on_follow, cli);
+	return r < 0 ? r : report_cli_follow(cli, NULL);
 }
 
 int cmd_report(int argc, char **argv)

@@ -20,17 +20,6 @@ static const char usage[] =
 	"  -f, --follow        then show each call of it as it settles\n"
 	"  -h, --help          show this\n";
 
-static int on_follow(void *context, const struct ledger_call *call)
-{
-	const struct report_cli *cli = context;
-	int r;
-
-	if (!cli->json)
-		return report_text_call(stdout, call, cli->opts.utf8);
-	r = report_json_call(stdout, call);
-	return r == 0 && fflush(stdout) ? -EIO : r;
-}
-
 /* Hex digits in lower case, as the ledger has them. */
 static int read_prefix(const char *text, char prefix[LEDGER_TRACE_ID_TEXT])
 {
@@ -105,6 +94,6 @@ int cmd_trace(int argc, char **argv)
 		cli.opts.filter.since_ns = 0;
 	r = show(&cli);
 	if (r == 0 && cli.follow)
-		r = report_cli_follow(&cli, trace_id, on_follow, &cli);
+		r = report_cli_follow(&cli, trace_id);
 	return report_cli_close(&cli, r);
 }

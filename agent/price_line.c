@@ -57,8 +57,10 @@ static int read_time(const struct reader *reader, int64_t now_ns)
 {
 	const char *text = NULL;
 	int64_t time_ns = now_ns;
-	int r = read_text(reader, "time", &text);
+	int r = read_text(reader, "start_time", &text);
 
+	if (r >= 0)
+		r = read_text(reader, "time", &text);
 	if (r < 0)
 		return r;
 	if (text && (strchr("0123456789", *text) == NULL || strlen(text) < 10 ||
@@ -90,20 +92,36 @@ static int read_quantity(const struct reader *reader, const cJSON *value)
 	return bad(reader, value->string, "is not a quantity that is known");
 }
 
-static int read_fields(const struct reader *reader)
+/* The tier that was served, and the geography, under the names that spans have for them. */
+static int read_rate(const struct reader *reader, const char *name)
 {
 	struct pricing_charge *charge = &reader->line->charge;
+	const char *speed = NULL;
+	int r = 0;
 
+	if (ends_with(name, ".response.service_tier") && !charge->tier)
+		return read_text(reader, name, &charge->tier);
+	if (ends_with(name, ".response.inference_geo"))
+		return read_text(reader, name, &charge->region);
+	if (ends_with(name, ".response.speed"))
+		r = read_text(reader, name, &speed);
+	if (r >= 0 && speed && strcmp(speed, "standard") != 0)
+		charge->tier = speed;
+	return r;
+}
+
+static int read_fields(const struct reader *reader)
+{
 	for (const cJSON *value = reader->line->object->child; value; value = value->next) {
-		int r = 0;
+		int r;
 
 		if (starts_with(value->string, "gen_ai.usage.cost"))
 			continue;
 		if (starts_with(value->string, "gen_ai.usage.") ||
 		    starts_with(value->string, "tollspan.usage."))
 			r = read_quantity(reader, value);
-		else if (ends_with(value->string, ".response.service_tier"))
-			r = read_text(reader, value->string, &charge->tier);
+		else
+			r = read_rate(reader, value->string);
 		if (r < 0)
 			return r;
 	}

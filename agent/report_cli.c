@@ -129,7 +129,13 @@ int report_cli_open(struct report_cli *cli, int argc, char **argv, int *ret_stat
 		return r;
 	}
 	r = ledger_open_readonly(&cli->opts.ledger, cli->path, error, sizeof(error));
+	if (r == 0) {
+		/* Before anything is shown, so that no call falls between. */
+		r = ledger_last_settled(cli->opts.ledger, &cli->settled);
+		snprintf(error, sizeof(error), "%s", strerror(-r));
+	}
 	if (r < 0) {
+		ledger_close(cli->opts.ledger);
 		log_error("%s: %s", cli->path, error);
 		*ret_status = 1;
 		return r;
@@ -151,32 +157,28 @@ static int wait_a_while(void)
 	return 0;
 }
 
-struct follower {
-	ledger_call_fn fn;
-	void *context;
-	int64_t settled;
-};
-
 static int on_settled(void *context, const struct ledger_call *call)
 {
-	struct follower *follower = context;
+	struct report_cli *cli = context;
+	int r;
 
-	follower->settled = call->settled;
-	return follower->fn(follower->context, call);
+	cli->settled = call->settled;
+	if (!cli->json)
+		return report_text_call(stdout, call, cli->opts.utf8);
+	r = report_json_call(stdout, call);
+	return r == 0 && fflush(stdout) ? -EIO : r;
 }
 
-int report_cli_follow(struct report_cli *cli, const char *trace_id, ledger_call_fn fn,
-		      void *context)
+int report_cli_follow(struct report_cli *cli, const char *trace_id)
 {
-	struct follower follower = {.fn = fn, .context = context};
 	struct ledger_filter filter = {.settled_only = true, .trace_id = trace_id};
-	int r = ledger_last_settled(cli->opts.ledger, &follower.settled);
+	int r = 0;
 
 	while (r == 0) {
 		r = wait_a_while();
-		filter.settled_after = follower.settled;
+		filter.settled_after = cli->settled;
 		if (r == 0)
-			r = ledger_calls(cli->opts.ledger, &filter, on_settled, &follower);
+			r = ledger_calls(cli->opts.ledger, &filter, on_settled, cli);
 	}
 	return r;
 }

@@ -11,6 +11,7 @@ struct report_cli {
 	char path[LIMIT_PATH];
 	bool json, json_lines, follow;
 	bool has_window; /* --since or --until was given */
+	int64_t settled; /* number of the call that settled last */
 	char **arguments;
 	int n_arguments;
 	struct report_opts opts; /* ledger, window, utf8 */
@@ -23,12 +24,11 @@ struct report_cli {
 int report_cli_open(struct report_cli *cli, int argc, char **argv, int *ret_status);
 
 /*
- * report_cli_follow - hand over each call as it settles, until the reader or the user goes.
+ * report_cli_follow - print each call that settles from report_cli_open() on, until the reader goes.
  * @trace_id: of this trace alone; NULL: any.
- * Return: a negative errno, or fn's result.
+ * Return: a negative errno.
  */
-int report_cli_follow(struct report_cli *cli, const char *trace_id, ledger_call_fn fn,
-		      void *context);
+int report_cli_follow(struct report_cli *cli, const char *trace_id);
 
 /** report_cli_close - close, and say what went wrong. Return: the exit status. */
 int report_cli_close(struct report_cli *cli, int r);

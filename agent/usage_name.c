@@ -63,23 +63,6 @@ const char *usage_name(enum pricing_bucket bucket)
 	return (unsigned int)bucket < PRICING_BUCKETS ? names[bucket] : NULL;
 }
 
-bool usage_value(const struct pricing_usage *usage, enum pricing_bucket bucket, uint64_t *ret_value)
-{
-	uint32_t buckets = BIT(bucket) | parts(bucket);
-
-	if (bucket == PRICING_INPUT || bucket == PRICING_OUTPUT) {
-		if (!pricing_usage_has(usage, bucket))
-			return false;
-		*ret_value = bucket == PRICING_INPUT ? pricing_usage_input(usage)
-						     : pricing_usage_output(usage);
-		return true;
-	}
-	if (!(usage->present & buckets))
-		return false;
-	*ret_value = sum(usage, buckets);
-	return true;
-}
-
 static int exclude(struct pricing_usage *usage, enum pricing_bucket bucket,
 		   enum pricing_bucket *ret_bucket)
 {

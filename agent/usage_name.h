@@ -6,17 +6,10 @@
 #ifndef AGENT_USAGE_NAME_H
 #define AGENT_USAGE_NAME_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "pricing/pricing.h"
 
 /** usage_name - the attribute that tells a bucket, such as "tollspan.usage.input_audio". */
 const char *usage_name(enum pricing_bucket bucket);
-
-/** usage_value - the value of that attribute. Return: false if nothing of it was reported. */
-bool usage_value(const struct pricing_usage *usage, enum pricing_bucket bucket,
-		 uint64_t *ret_value);
 
 /*
  * usage_from_values - exclusive quantities from the values of attributes.

@@ -71,13 +71,6 @@ struct {
 	__type(value, struct thread);
 } threads SEC(".maps");
 
-struct conn_key {
-	__u64 ssl;
-	__u64 start;
-	__u32 pid;
-	__u32 image;
-};
-
 struct conn {
 	__u64 generation;
 	__u64 ops[2];
@@ -91,7 +84,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CAPTURE_CONNECTIONS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct conn_key);
+	__type(key, struct capture_conn_key);
 	__type(value, struct conn);
 } connections SEC(".maps");
 
@@ -177,31 +170,35 @@ static __always_inline void fill(struct cr_data *data, const struct operation *o
 enum { SENT = 0, NO_ROOM = 1, FAULT = 2 };
 
 /*
- * A reservation has a constant size, so there is one for each power of two. The last word is
+ * A reservation has a constant size, so there is one for each power of two. These functions are
+ * global, which has the verifier look at each of them once, not once a path. The last word is
  * cleared before the bytes are copied over it: no byte of a record is left as it was.
  */
-#define SEND(size)                                                                                \
-	static __noinline int send_##size(const struct operation *o, __u64 offset, __u64 lengths, \
-					  __u32 cut)                                              \
-	{                                                                                         \
-		__u64 n = (__u32)lengths;                                                         \
-		char *record = bpf_ringbuf_reserve(&ring, sizeof(struct cr_data) + (size), 0);    \
-                                                                                                  \
-		if (!record)                                                                      \
-			return NO_ROOM;                                                           \
-		fill((struct cr_data *)record, o, offset, lengths >> 32, n, cut);                 \
-		barrier_var(n);                                                                   \
-		if (n == 0 || n > (size))                                                         \
-			goto fault;                                                               \
-		*(__u64 *)(record + sizeof(struct cr_data) + ((n - 1) & ((size)-8))) = 0;         \
-		if (bpf_probe_read_user(record + sizeof(struct cr_data), n,                       \
-					(const void *)(o->buffer + offset)))                      \
-			goto fault;                                                               \
-		bpf_ringbuf_submit(record, wake_flag(sizeof(struct cr_data) + (size)));           \
-		return SENT;                                                                      \
-	fault:                                                                                    \
-		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                    \
-		return FAULT;                                                                     \
+#define SEND(size)                                                                         \
+	__noinline int send_##size(const struct operation *o, __u64 offset, __u64 lengths, \
+				   __u32 cut)                                              \
+	{                                                                                  \
+		__u64 n = (__u32)lengths;                                                  \
+		char *record;                                                              \
+                                                                                           \
+		if (!o)                                                                    \
+			return FAULT;                                                      \
+		record = bpf_ringbuf_reserve(&ring, sizeof(struct cr_data) + (size), 0);   \
+		if (!record)                                                               \
+			return NO_ROOM;                                                    \
+		fill((struct cr_data *)record, o, offset, lengths >> 32, n, cut);          \
+		barrier_var(n);                                                            \
+		if (n == 0 || n > (size))                                                  \
+			goto fault;                                                        \
+		*(__u64 *)(record + sizeof(struct cr_data) + ((n - 1) & ((size)-8))) = 0;  \
+		if (bpf_probe_read_user(record + sizeof(struct cr_data), n,                \
+					(const void *)(o->buffer + offset)))               \
+			goto fault;                                                        \
+		bpf_ringbuf_submit(record, wake_flag(sizeof(struct cr_data) + (size)));    \
+		return SENT;                                                               \
+	fault:                                                                             \
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                             \
+		return FAULT;                                                              \
 	}
 
 SEND(64)
@@ -256,7 +253,7 @@ static __always_inline void send_hole(const struct operation *o, __u64 offset, _
 }
 
 /* Have the kernel bring the pages in; this may sleep, so nothing is reserved meanwhile. */
-static __noinline int touch(__u64 address, __u64 length)
+__noinline int touch(__u64 address, __u64 length)
 {
 	char byte;
 
@@ -270,11 +267,14 @@ static __noinline int touch(__u64 address, __u64 length)
 }
 
 /* One piece: `captured` bytes from offset on, that stand for true_length bytes. */
-static __noinline int send_piece(const struct operation *o, __u64 offset, __u64 lengths, __u32 cut)
+__noinline int send_piece(const struct operation *o, __u64 offset, __u64 lengths, __u32 cut)
 {
 	__u32 captured = (__u32)lengths;
-	int r = send_bytes(o, offset, lengths, cut);
+	int r;
 
+	if (!o)
+		return 0;
+	r = send_bytes(o, offset, lengths, cut);
 	if (r == FAULT && touch(o->buffer + offset, captured) == SENT)
 		r = send_bytes(o, offset, lengths, cut);
 	if (r == SENT)
@@ -320,7 +320,7 @@ static __always_inline void send_operation(struct operation *o)
 
 /* ---- connections ---- */
 
-static __always_inline struct conn *conn_get(const struct conn_key *key, __u64 now)
+static __always_inline struct conn *conn_get(const struct capture_conn_key *key, __u64 now)
 {
 	struct conn *conn = bpf_map_lookup_elem(&connections, key);
 	struct conn new = {};
@@ -333,7 +333,7 @@ static __always_inline struct conn *conn_get(const struct conn_key *key, __u64 n
 }
 
 /* The verdict is looked up only after the reader has given a new one. */
-static __always_inline __u32 conn_verdict(struct conn *conn, const struct conn_key *key)
+static __always_inline __u32 conn_verdict(struct conn *conn, const struct capture_conn_key *key)
 {
 	__u32 zero = 0, *verdict;
 	__u64 *epoch = bpf_map_lookup_elem(&verdict_epoch, &zero);
@@ -351,7 +351,7 @@ static __always_inline __u32 conn_verdict(struct conn *conn, const struct conn_k
 
 static __always_inline void conn_free(const struct capture_process *process, __u64 ssl)
 {
-	struct conn_key key = {
+	struct capture_conn_key key = {
 		.ssl = ssl, .start = process->start, .pid = process->pid, .image = process->image};
 	struct capture_verdict_key verdict_key = {.conn = ssl, .pid = process->pid};
 	struct conn *conn = bpf_map_lookup_elem(&connections, &key);
@@ -386,7 +386,7 @@ static __always_inline void conn_free(const struct capture_process *process, __u
 
 static __always_inline void conn_reference(const struct capture_process *process, __u64 ssl)
 {
-	struct conn_key key = {
+	struct capture_conn_key key = {
 		.ssl = ssl, .start = process->start, .pid = process->pid, .image = process->image};
 	struct conn *conn = conn_get(&key, bpf_ktime_get_boot_ns());
 
@@ -535,7 +535,7 @@ int call_return(struct pt_regs *regs)
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	const struct capture_process *process;
 	struct operation o = {};
-	struct conn_key key = {};
+	struct capture_conn_key key = {};
 	struct conn *conn;
 	struct call *call;
 
@@ -686,6 +686,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 	if (!process)
 		return 0;
 	process->image++;
+	process->connected = 0;
 	bpf_map_delete_elem(&threads, &old);
 	bpf_map_delete_elem(&threads, &tgid);
 	emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);

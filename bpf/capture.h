@@ -41,6 +41,14 @@ struct capture_process {
 	cr_u32 reserved;
 };
 
+/* Key of the map `connections`. */
+struct capture_conn_key {
+	cr_u64 ssl;
+	cr_u64 start;
+	cr_u32 pid;
+	cr_u32 image;
+};
+
 /* Key of the map `verdicts`; the value is a u32, enum verdict. */
 struct capture_verdict_key {
 	cr_u64 conn;

@@ -171,7 +171,7 @@ static void send_piece(struct session *session, const struct operation *operatio
 	data->direction = (uint8_t)operation->direction;
 	data->cut = taken < covered ? CR_CUT_VERDICT : CR_CUT_NONE;
 	data->tls_type = 0;
-	data->present = CR_HAS_TASK | CR_HAS_ENTRY;
+	data->present = CR_HAS_TASK | (operation->entry_ns ? CR_HAS_ENTRY : 0);
 	/* the last word first, for its padding */
 	if (taken % CR_ALIGN)
 		*(uint64_t *)((uint8_t *)data + length - CR_ALIGN) = 0;
@@ -215,7 +215,7 @@ static void tell_quietly(struct session *session, const struct operation *operat
 void capture(struct session *session, const struct operation *operation)
 {
 	uint64_t now = clock_boot();
-	struct conn *conn = conn_of(session, operation->ssl, operation->entry_ns);
+	struct conn *conn = conn_of(session, operation->ssl, now);
 
 	if (unlikely(!conn)) {
 		for (uint64_t done = 0; done < operation->length; done += CR_DATA_MAX) {

@@ -93,7 +93,7 @@ struct operation {
 	unsigned int direction; /* enum cr_direction */
 	const void *bytes;
 	uint64_t length;
-	uint64_t entry_ns;
+	uint64_t entry_ns; /* 0: not known */
 };
 
 /** capture - send what an operation moved. errno is preserved. */

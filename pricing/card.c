@@ -98,7 +98,7 @@ static int add_name(struct index *index, const struct card_row *row, const struc
 		struct name_entry *other = &index->names[i];
 
 		if (other->hash != entry.hash || other->alias != alias ||
-		    strcmp(other->name, name) || strcmp(other->provider, row->provider))
+		    strcmp(other->name, name) != 0 || strcmp(other->provider, row->provider) != 0)
 			continue;
 		if (other->layer == row->layer && other->group != group) {
 			*ret_clash = name;
@@ -142,28 +142,40 @@ static int index_alloc(struct index *index, const struct card_row *const *rows, 
 	return index->names && index->groups ? 0 : -ENOMEM;
 }
 
+/* Groups of the first n_rows rows, which are of one model, latest layer first. */
+static void add_groups(struct index *index, const struct card_row **rows, size_t n_rows)
+{
+	struct row_group *group = NULL;
+
+	for (size_t i = 0; i < n_rows; i++) {
+		if (!group || rows[i]->layer != group->rows[0]->layer) {
+			struct row_group *next = &index->groups[index->n_groups++];
+
+			next->rows = &rows[i];
+			if (group)
+				group->below = next;
+			group = next;
+		}
+		group->n_rows++;
+	}
+}
+
 /* Groups and names over sorted rows. */
 static int index_build(struct index *index, const struct card_row **rows, size_t n_rows,
 		       const struct card_row **ret_row, const char **ret_clash)
 {
 	int r = index_alloc(index, rows, n_rows);
+	size_t first = 0, end;
 
-	for (size_t i = 0; i < n_rows && !r;) {
-		struct row_group *head = &index->groups[index->n_groups], *group = NULL;
-		size_t first = i;
+	for (; r >= 0 && first < n_rows; first = end) {
+		const struct row_group *head = &index->groups[index->n_groups];
 
-		for (; i < n_rows && !compare_models(rows[first], rows[i]); i++) {
-			if (!group || rows[i]->layer != group->rows[0]->layer) {
-				struct row_group *next = &index->groups[index->n_groups++];
-
-				if (group)
-					group->below = next;
-				group = next;
-				group->rows = &rows[i];
-			}
-			group->n_rows++;
+		for (end = first + 1; end < n_rows; end++) {
+			if (compare_models(rows[first], rows[end]))
+				break;
 		}
-		r = add_names(index, rows + first, i - first, head, ret_row, ret_clash);
+		add_groups(index, rows + first, end - first);
+		r = add_names(index, rows + first, end - first, head, ret_row, ret_clash);
 	}
 	return r;
 }
@@ -214,15 +226,16 @@ static int merge(const struct pricing_card *card, const struct parsed_card *pars
 		 const struct card_row ***ret_rows, size_t *ret_n_rows)
 {
 	size_t n_rows = parsed->n_rows;
-	const struct card_row **rows = calloc(card->n_rows + n_rows + 1, sizeof(struct card_row *));
+	const struct card_row **rows;
 
+	rows = calloc(card->n_rows + n_rows + 1, sizeof(void *));
 	if (!rows)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_rows; i++)
 		rows[i] = &parsed->rows[i];
 	for (size_t i = 0; i < card->n_rows; i++)
 		rows[n_rows++] = card->rows[i];
-	qsort(rows, n_rows, sizeof(*rows), compare_rows);
+	qsort(rows, n_rows, sizeof(void *), compare_rows);
 	*ret_rows = rows;
 	*ret_n_rows = n_rows;
 	return 0;
@@ -260,8 +273,12 @@ int pricing_card_load(struct pricing_card *card, const char *json, size_t length
 
 	if (r < 0)
 		return r;
-	if (card->n_rows + parsed.n_rows > CARD_ROWS_MAX)
+	if (card->n_rows + parsed.n_rows > CARD_ROWS_MAX) {
 		r = -E2BIG;
+		if (error)
+			snprintf(error, error_size, "more than %lu rows in all cards",
+				 CARD_ROWS_MAX);
+	}
 	if (!r)
 		r = merge(card, &parsed, &rows, &n_rows);
 	if (!r)

@@ -37,7 +37,7 @@ int json_fields(struct json_reader *reader, const char *what, const cJSON *objec
 		size_t i = 0;
 		int r;
 
-		while (i < n_fields && strcmp(fields[i].name, value->string))
+		while (i < n_fields && strcmp(fields[i].name, value->string) != 0)
 			i++;
 		if (i == n_fields)
 			return json_bad(reader, "%s has an unknown key \"%.64s\"", what,
@@ -95,7 +95,7 @@ int json_day(struct json_reader *reader, const char *what, const cJSON *value, i
 	     const char **ret_text)
 {
 	static const char form[] = "0000-00-00";
-	const char *text;
+	const char *text = "";
 	struct tm day = {0}, check;
 	time_t seconds;
 	int r = json_text(reader, what, value, CARD_TEXT_MAX, &text);

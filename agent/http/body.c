@@ -162,6 +162,11 @@ void body_stop(struct body *body)
 	body->decoder = NULL;
 }
 
+uint64_t body_declared(const struct body *body)
+{
+	return body->has_declared ? body->declared : body->seen + body->missing;
+}
+
 void body_release(struct body *body)
 {
 	decoder_free(body->decoder);

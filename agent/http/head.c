@@ -47,10 +47,10 @@ static int grow(void **array, size_t size, size_t n, size_t max)
 
 static int add_secret(struct head *head, const struct head_secret *secret)
 {
-	struct head_secret *last = head->secrets + head->n_secrets - 1;
+	struct head_secret *last = head->n_secrets ? &head->secrets[head->n_secrets - 1] : NULL;
 	int r;
 
-	if (secret->opaque && head->n_secrets && last->opaque) {
+	if (secret->opaque && last && last->opaque) {
 		last->length = secret->offset + secret->length - last->offset;
 		return 0;
 	}

@@ -18,6 +18,7 @@
 
 /* How long a writer waits for the others. */
 #define BUSY_MS 10000
+#define RETRY_MS 10
 
 /* A transaction keeps other writers out: an older one is committed by the next write. */
 #define TRANSACTION_NS 250000000ull
@@ -134,13 +135,25 @@ static int migrate(struct ledger *ledger, char *error, size_t size)
 	return r;
 }
 
+/* Two that make the same file a WAL at once get in each other's way without waiting. */
+static int enter_wal(struct ledger *ledger)
+{
+	int r = execute(ledger, "PRAGMA journal_mode = WAL");
+
+	for (int waited = 0; r == -EBUSY && waited < BUSY_MS; waited += RETRY_MS) {
+		usleep(RETRY_MS * 1000);
+		r = execute(ledger, "PRAGMA journal_mode = WAL");
+	}
+	return r;
+}
+
 static int prepare_to_write(struct ledger *ledger, char *error, size_t size)
 {
 	int64_t version = 0;
 	int r = read_version(ledger, &version, error, size);
 
 	if (r == 0)
-		r = execute(ledger, "PRAGMA journal_mode = WAL");
+		r = enter_wal(ledger);
 	if (r == 0)
 		r = execute(ledger, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
 	if (r == 0 && version < LEDGER_VERSION)

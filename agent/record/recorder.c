@@ -410,17 +410,17 @@ static int feed_data(struct recorder *recorder, const struct cr_data *data)
 }
 
 /* A field of a PROC record, without the keys that may stand in an argument or a variable. */
-static int redact_field(struct buffer *out, struct redact *command_line, unsigned int tag,
+static int redact_field(struct buffer *out, enum redact_next *next, unsigned int tag,
 			const char *field, size_t length)
 {
-	struct redact variable = {0};
+	enum redact_next variable = REDACT_PLAIN;
 	struct buffer text;
 	int r;
 
 	if (tag != CR_FIELD_ARG && tag != CR_FIELD_ENV)
 		return record_add_field(out, tag, field, length);
 	buffer_init(&text, CR_LENGTH_MAX);
-	r = redact_argument(tag == CR_FIELD_ARG ? command_line : &variable, field, length, &text);
+	r = redact_argument(&text, field, length, tag == CR_FIELD_ARG ? next : &variable);
 	if (r == 0)
 		r = record_add_field(out, tag, (const char *)text.data, text.length);
 	buffer_free(&text);
@@ -429,7 +429,7 @@ static int redact_field(struct buffer *out, struct redact *command_line, unsigne
 
 static int redact_fields(const struct cr_proc *proc, struct buffer *out)
 {
-	struct redact command_line = {0};
+	enum redact_next next = REDACT_PLAIN;
 	size_t offset = sizeof(*proc), length, whole;
 	const char *field;
 	unsigned int tag;
@@ -438,7 +438,7 @@ static int redact_fields(const struct cr_proc *proc, struct buffer *out)
 	whole = out->length;
 	while (r == 0 && (field = record_field_next(&proc->head, &offset, &tag, &length))) {
 		whole = out->length;
-		r = redact_field(out, &command_line, tag, field, length);
+		r = redact_field(out, &next, tag, field, length);
 	}
 	if (r == -E2BIG) { /* a replacement is longer than its key: the last fields go */
 		out->length = whole;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/limits.h"
-#include "agent/trace/redact.h"
+#include "agent/util/redact.h"
 #include "agent/util/map.h"
 #include "agent/util/record_check.h"
 

@@ -21,6 +21,7 @@ ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER = 0, 1, 2
 CUT_NONE, CUT_LOST, CUT_CAP, CUT_VERDICT, CUT_FAULT, CUT_REDACTED = range(6)
 CAPTURE_EBPF, CAPTURE_PRELOAD, CAPTURE_REPLAY = 1, 2, 3
 HAS_ENTRY = 0x04
+FLAG_REDACTED = 0x01
 PROC_ROOT, PROC_HAS_UID = 0x01, 0x02
 FIELD_EXE, FIELD_ARG, FIELD_COMM, FIELD_CGROUP, FIELD_ENV, FIELD_SNI, FIELD_ALPN = range(1, 8)
 
@@ -74,6 +75,7 @@ class Capture:
         self.wall_offset_ns = wall_offset_ns
         self.next_tick = start_ns + TICK_NS
         self.conns = 0
+        self.data_flags = 0
         self.record(FILE, (MAGIC, hash_key, capture, 0))
         self.record(CLOCK, (boot_id, wall_offset_ns))
 
@@ -144,7 +146,7 @@ class Connection:
             DATA, (*self.process, self.process[1], 0, self.conn, self.generation,
                    self.ops[direction], op_offset, op_length, self.offsets[direction], entry,
                    self.capture.now, true_length, len(captured), LAYER_TLS_STREAM, direction, cut,
-                   0, HAS_ENTRY), captured)
+                   0, HAS_ENTRY), captured, self.capture.data_flags)
         self.offsets[direction] += true_length
 
     def lose(self, direction, length):

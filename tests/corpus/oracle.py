@@ -139,9 +139,16 @@ def no_usage(fields, failed):
         fields.update({STATUS: "unpriced", COMPLETE: "partial", COST: ABSENT})
 
 
-def told_usage(fields, complete=True):
+def told_usage(fields):
     fields[STATUS] = {"priced", "unpriced"}
-    fields[COMPLETE] = "exact" if complete else {"exact", "partial"}
+    fields[COMPLETE] = "exact"
+
+
+def in_spite_of_error(fields, failed):
+    """What was used before an error is billed; whether that is all is not told."""
+    if failed:
+        fields["error.type"] = PRESENT
+        fields[COMPLETE] = {"exact", "partial"}
 
 
 def last(documents_, *names):
@@ -158,17 +165,35 @@ def text_or_none(value):
     return value if isinstance(value, str) else None
 
 
+def first_number(*values):
+    return next((n for n in map(number, values) if n is not None), None)
+
+
 def openai_usage(fields, usage, input_name, output_name):
     """Cached tokens are within the input, reasoning within the output."""
     put(fields, INPUT, number(usage.get(input_name)))
     put(fields, OUTPUT, number(usage.get(output_name)))
     details = usage.get(input_name + "_details")
-    put(fields, CACHE_READ, number(member(details, "cached_tokens")))
+    put(fields, CACHE_READ, first_number(
+        member(details, "cached_tokens"), usage.get("num_cached_tokens"),  # Mistral
+        usage.get("cached_tokens"),  # Together, Hugging Face
+        usage.get("prompt_cache_hit_tokens")))  # DeepSeek
     put(fields, CACHE_WRITE, number(member(details, "cache_write_tokens")))
     put(fields, OWN + "input_audio", number(member(details, "audio_tokens")))
     details = usage.get(output_name + "_details")
     put(fields, REASONING, number(member(details, "reasoning_tokens")))
     put(fields, OWN + "output_audio", number(member(details, "audio_tokens")))
+    told_usage(fields)
+    within(fields, INPUT, CACHE_READ, CACHE_WRITE, OWN + "input_audio")
+    within(fields, OUTPUT, REASONING, OWN + "output_audio")
+
+
+def within(fields, total, *parts):
+    """Parts that do not fit into their total contradict it: which of them is wrong is not known."""
+    told = [name for name in parts if fields[name] is not ABSENT]
+    if fields[total] is not ABSENT and sum(fields[name] for name in told) > fields[total]:
+        fields[COMPLETE] = "partial"
+        fields.update({name: {ABSENT, fields[name]} for name in told})
 
 
 def chat(exchange, fields):
@@ -178,14 +203,14 @@ def chat(exchange, fields):
     put(fields, "openai.response.service_tier", text_or_none(last(docs, "service_tier")))
     usage = None
     for document in docs:
-        if isinstance(document.get("usage"), dict):
-            usage = document["usage"]
+        for told in (member(document, "x_groq", "usage"), document.get("usage")):
+            usage = told if isinstance(told, dict) else usage
     failed = exchange["status"] >= 400 or any(has_error(d) for d in docs)
     if usage is None:
         no_usage(fields, failed)
     else:
         openai_usage(fields, usage, "prompt_tokens", "completion_tokens")
-        told_usage(fields, not failed)
+        in_spite_of_error(fields, failed)
 
 
 def response_object(exchange):
@@ -209,7 +234,7 @@ def responses(exchange, fields, background):
     usage = response.get("usage")
     if isinstance(usage, dict):
         openai_usage(fields, usage, "input_tokens", "output_tokens")
-        told_usage(fields, not failed)
+        in_spite_of_error(fields, failed)
         return
     no_usage(fields, failed)
     if response.get("background") is True and response.get("id") and not failed:
@@ -223,7 +248,6 @@ def retrieve(exchange, fields, background):
     if response.get("id") in background and isinstance(response.get("usage"), dict):
         background.discard(response["id"])
         openai_usage(fields, response["usage"], "input_tokens", "output_tokens")
-        told_usage(fields)
     elif exchange["status"] >= 400:
         fields.update({STATUS: {"free", "priced"}, COST: 0})
     else:
@@ -299,7 +323,9 @@ def messages(exchange, fields):
             fields.pop("gen_ai.response.id")
         return
     anthropic_usage(fields, usage)
-    told_usage(fields, not failed)
+    told_usage(fields)
+    in_spite_of_error(fields, failed)
+    put(fields, "anthropic.response.service_tier", text_or_none(usage.get("service_tier")))
     if not finished:
         fields.pop(OUTPUT)  # it is not known yet in message_start
         fields[COMPLETE] = {"partial", "estimated"}

@@ -40,14 +40,31 @@ class Replay:
     def run(self, binary, write, arguments, home):
         reports, report = os.pipe()
         os.set_inheritable(report, True)
-        command = [sys.executable, "-IS", "-c", LAUNCH, str(binary), "replay", "--json=lines",
-                   *arguments, "-"]
+        command = [
+            sys.executable,
+            "-IS",
+            "-c",
+            LAUNCH,
+            str(binary),
+            "replay",
+            "--json=lines",
+            *arguments,
+            "-",
+        ]
         environment = {"HOME": home, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0"}
-        with open(os.path.join(home, "out"), "w+b") as out, \
-                open(os.path.join(home, "err"), "w+b") as err:
-            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=err,
-                                     env=environment, preexec_fn=lambda: os.dup2(report, 3),
-                                     pass_fds=(3, report))
+        with (
+            open(os.path.join(home, "out"), "w+b") as out,
+            open(os.path.join(home, "err"), "w+b") as err,
+        ):
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=err,
+                env=environment,
+                preexec_fn=lambda: os.dup2(report, 3),
+                pass_fds=(3, report),
+            )
             os.close(report)
             feed(child, write)
             child.wait()
@@ -98,8 +115,14 @@ class Exchange:
 
 
 def request(body=b'{"model":"gpt-4o-mini","messages":[]}', path="/v1/chat/completions", headers=()):
-    lines = [f"POST {path} HTTP/1.1", "Host: api.openai.com", f"Authorization: Bearer {KEY}",
-             "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: api.openai.com",
+        f"Authorization: Bearer {KEY}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from conftest import TOLLSPAN, clean_env, python_client
+from conftest import TOLLSPAN, clean_env, need_root, python_client
 from expect import COST
 
 
@@ -45,6 +45,35 @@ def test_environment_is_untouched(bench, mode):
 def test_death_by_signal_is_raised_again(bench, mode, number):
     done = plain(bench, mode, "/bin/sh", "-c", "kill -%d $$" % number)
     assert done.returncode == -number
+
+
+def test_under_sudo_the_command_is_the_caller_s(bench, mode):
+    need_root()
+    for options, env in ([], {"SUDO_UID": 65534, "SUDO_GID": 65534}), (["-u", "nobody"], {}):
+        done = bench.tollspan(
+            "run",
+            "--capture=" + mode,
+            "--ledger=none",
+            *options,
+            "--",
+            "/bin/sh",
+            "-c",
+            "id -u; id -g",
+            env=clean_env(home=bench.home, **env),
+        )
+        assert (done.stdout, done.returncode) == ("65534\n65534\n", 0), done.stderr
+
+
+def test_attach_needs_ebpf(bench):
+    done = bench.tollspan("run", "--capture=preload", "--ledger=none", "-p", "1")
+    assert done.returncode == 125 and done.stderr.startswith("tollspan: ")
+
+
+def test_one_mode_is_used_and_named(bench):
+    """auto is eBPF where privileged, else preload."""
+    ran = bench.run("auto", python_client("http_client")).ok()
+    expected = "preload" if os.geteuid() else "ebpf"
+    assert {call["tollspan.capture"] for call in ran.calls} == {expected}
 
 
 def test_usage_error_is_125(bench):

@@ -3,7 +3,6 @@
 
 #include "agent/price_line.h"
 #include "agent/util/clock.h"
-#include "agent/usage_name.h"
 #include "tests/unit/test.h"
 
 static char error[256];
@@ -63,28 +62,23 @@ TEST(attributes_become_exclusive_quantities)
 	price_line_free(line);
 }
 
-TEST(values_are_told_back_as_they_came)
+TEST(a_span_of_a_report_can_be_priced_again)
 {
 	struct price_line *line = parse(LINE(
-		", \"gen_ai.usage.input_tokens\": 1000, \"gen_ai.usage.cache_read.input_tokens\": 300, "
-		"\"tollspan.usage.cache_read_image\": 10, "
-		"\"gen_ai.usage.cache_creation.input_tokens\": 90, "
-		"\"tollspan.usage.cache_creation_5m\": 50, \"gen_ai.usage.output_tokens\": 20"));
-	const struct pricing_usage *usage = &price_line_charge(line)->usage;
-	uint64_t value = 0;
+		", \"start_time\": \"1970-01-03T00:00:00.000000000Z\", "
+		"\"anthropic.response.service_tier\": \"standard\", "
+		"\"anthropic.response.speed\": \"fast\", "
+		"\"anthropic.response.inference_geo\": \"us\", \"gen_ai.usage.input_tokens\": 1"));
+	const struct pricing_charge *charge = price_line_charge(line);
 
-	CHECK(usage_value(usage, PRICING_INPUT, &value));
-	CHECK_INT(value, 1000);
-	CHECK(usage_value(usage, PRICING_CACHE_READ, &value));
-	CHECK_INT(value, 300);
-	CHECK(usage_value(usage, PRICING_CACHE_WRITE, &value));
-	CHECK_INT(value, 90);
-	CHECK(usage_value(usage, PRICING_CACHE_WRITE_5M, &value));
-	CHECK_INT(value, 50);
-	CHECK(usage_value(usage, PRICING_OUTPUT, &value));
-	CHECK_INT(value, 20);
-	CHECK(!usage_value(usage, PRICING_CACHE_WRITE_1H, &value));
-	CHECK(!usage_value(usage, PRICING_REASONING, &value));
+	CHECK_INT(charge->time, 2 * 86400);
+	CHECK_TEXT(charge->tier, "fast");
+	CHECK_TEXT(charge->region, "us");
+	price_line_free(line);
+	line = parse(LINE(", \"anthropic.response.speed\": \"standard\", "
+			  "\"anthropic.response.service_tier\": \"batch\", "
+			  "\"gen_ai.usage.input_tokens\": 1"));
+	CHECK_TEXT(price_line_charge(line)->tier, "batch");
 	price_line_free(line);
 }
 

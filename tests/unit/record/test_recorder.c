@@ -459,9 +459,9 @@ TEST(keys_in_command_lines)
 	static const char *const expected[] = {"/usr/bin/python3",
 					       "agent.py",
 					       "--api-key",
-					       "[redacted]",
-					       "Authorization: [redacted]",
-					       "OTEL_EXPORTER_OTLP_HEADERS=api-key=[redacted]",
+					       "***",
+					       "Authorization: ***",
+					       "OTEL_EXPORTER_OTLP_HEADERS=api-key=***",
 					       "OTEL_SERVICE_NAME=agent",
 					       "/user.slice"};
 	struct capture_file *file;

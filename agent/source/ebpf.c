@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader's half. */
+#include "agent/source/ebpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/limits.h"
+#include "agent/source/ebpf_attacher.h"
+#include "agent/source/ebpf_kernel.h"
+#include "agent/source/ebpf_seam.h"
+#include "agent/util/clock.h"
+#include "agent/util/record_check.h"
+#include "bpf/capture.h"
+
+#define POLL_NS 10000000 /* the kernel wakes the reader only for a ring that fills up */
+#define TICK_NS 250000000ull
+#define CLOCK_STEP_NS 1000000 /* a smaller change of the wall offset is drift */
+#define READY_MS 30000
+#define ANSWER_MS 10000
+
+enum { FD_RING, FD_LOSSES, FD_VERDICTS, FD_EPOCH };
+
+struct ebpf_source {
+	struct ebpf_opts opts;
+	struct control control;
+	int socket;
+	int epoll, timer;
+	int fds[SEAM_FDS_MAX];
+	struct ring_buffer *ring;
+	bool ready;
+	int ready_error;
+	const char *why;
+	bool clock_sent;
+	int64_t wall_offset_ns;
+	uint64_t next_tick_ns;
+	uint64_t epoch;
+	struct capture_lost lost[CAPTURE_LOSSES];
+	uint8_t payload[LIMIT_PROC_RECORD];
+};
+
+/* ---- start ---- */
+
+static void give_verdict(void *context, const struct conn_key *conn, enum verdict verdict)
+{
+	struct ebpf_source *source = context;
+	struct capture_verdict_key key = {
+		.conn = conn->conn, .generation = conn->generation, .pid = conn->process.pid};
+	uint32_t value = verdict, zero = 0;
+
+	/* A full map leaves the connection as it was: more is captured, nothing is lost. */
+	if (!source->ready || bpf_map_update_elem(source->fds[FD_VERDICTS], &key, &value, BPF_ANY))
+		return;
+	source->epoch++;
+	bpf_map_update_elem(source->fds[FD_EPOCH], &zero, &source->epoch, BPF_ANY);
+}
+
+/* The attacher: nothing of the caller's but one socket; a session of its own, so that the
+ * terminal's signals do not reach it. */
+__attribute__((noreturn)) static void become_attacher(const struct ebpf_opts *opts, int socket)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, normal = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	int null;
+
+	for (int i = 1; i < NSIG; i++)
+		sigaction(i, &normal, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	/* What a program has just loaded must be probed before it is used; so hurry. */
+	setpriority(PRIO_PROCESS, 0, -20);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; null >= 0 && i < 3; i++)
+		dup2(null, i);
+	if (socket != 3) {
+		dup2(socket, 3);
+		socket = 3;
+	}
+	syscall(SYS_close_range, 4, ~0u, 0);
+	attacher_run(opts, socket);
+	_exit(0);
+}
+
+/* By way of a child that ends at once: the attacher is no child that the caller would wait for. */
+static int fork_attacher(struct ebpf_source *source, int socket)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		pid = fork();
+		if (!pid)
+			become_attacher(&source->opts, socket);
+		_exit(pid < 0);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return status ? -EAGAIN : 0;
+}
+
+static int watch_fd(struct ebpf_source *source, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(source->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_fds(struct ebpf_source *source, int *ret_other_end)
+{
+	struct itimerspec every = {.it_interval.tv_nsec = POLL_NS, .it_value.tv_nsec = POLL_NS};
+	int pair[2], size = 4 << 20, r;
+
+	source->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (source->epoll < 0)
+		return -errno;
+	source->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (source->timer < 0 || timerfd_settime(source->timer, 0, &every, NULL) < 0)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	source->socket = pair[0];
+	*ret_other_end = pair[1];
+	/* Many processes may be born before the reader looks; refused without privilege. */
+	if (setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	r = watch_fd(source, source->timer);
+	return r < 0 ? r : watch_fd(source, source->socket);
+}
+
+int ebpf_source_start(struct ebpf_source **ret_source, const struct ebpf_opts *opts)
+{
+	struct ebpf_source *source = calloc(1, sizeof(*source));
+	int other = -1, r;
+
+	if (!source)
+		return -ENOMEM;
+	source->opts = *opts;
+	source->control = (struct control){.context = source, .verdict = give_verdict};
+	source->socket = source->epoll = source->timer = -1;
+	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
+		source->fds[i] = -1;
+	r = open_fds(source, &other);
+	if (r < 0)
+		goto fail;
+	r = fork_attacher(source, other);
+	if (r < 0)
+		goto fail;
+	close(other);
+	*ret_source = source;
+	return 0;
+fail:
+	if (other >= 0)
+		close(other);
+	ebpf_source_free(source);
+	return r;
+}
+
+/* ---- records ---- */
+
+static int give(struct ebpf_source *source, const void *record, size_t size)
+{
+	const struct cr_head *head = record;
+
+	if (record_check(head, size))
+		return 0;
+	return source->opts.sink(source->opts.context, head);
+}
+
+static int take_ring(void *context, void *data, size_t size)
+{
+	return give(context, data, size);
+}
+
+static int give_clock(struct ebpf_source *source)
+{
+	int64_t offset = clock_wall_offset_ns();
+	int64_t step = offset - source->wall_offset_ns;
+	struct cr_clock clock = {
+		.head = {.length = sizeof(clock), .type = CR_CLOCK, .version = CR_VERSION}};
+
+	if (source->clock_sent && step < CLOCK_STEP_NS && step > -CLOCK_STEP_NS)
+		return 0;
+	clock.head.time_ns = clock_boot_ns();
+	clock.wall_offset_ns = offset;
+	clock_boot_id(clock.boot_id);
+	source->clock_sent = true;
+	source->wall_offset_ns = offset;
+	return give(source, &clock, sizeof(clock));
+}
+
+/* What the counters of the kernel have grown by. */
+static int give_losses(struct ebpf_source *source)
+{
+	static const struct {
+		uint32_t cause;
+		const char *name;
+	} causes[CAPTURE_LOSSES] = {
+		[CAPTURE_LOSS_RING] = {CR_CAUSE_RING_FULL, NULL},
+		[CAPTURE_LOSS_FAULT] = {CR_CAUSE_FAULT, NULL},
+		[CAPTURE_LOSS_CAP] = {CR_CAUSE_CAP, NULL},
+		[CAPTURE_LOSS_TABLE] = {CR_CAUSE_TABLE_FULL, NULL},
+		[CAPTURE_LOSS_EVENT] = {CR_CAUSE_RING_FULL, "process events"},
+	};
+	struct buffer record;
+	int r = 0;
+
+	buffer_init(&record, LIMIT_PROC_RECORD);
+	for (uint32_t i = 0; !r && i < CAPTURE_LOSSES; i++) {
+		struct capture_lost now, *before = &source->lost[i];
+		struct cr_lost lost;
+
+		if (!causes[i].cause || bpf_map_lookup_elem(source->fds[FD_LOSSES], &i, &now) ||
+		    now.records == before->records)
+			continue;
+		buffer_clear(&record);
+		r = record_begin(&record, CR_LOST, sizeof(lost), clock_boot_ns());
+		if (r < 0)
+			break;
+		memcpy(&lost, record.data, sizeof(lost));
+		lost.records = now.records - before->records;
+		lost.bytes = now.bytes - before->bytes;
+		lost.cause = causes[i].cause;
+		memcpy(record.data, &lost, sizeof(lost));
+		if (causes[i].name)
+			r = record_add_field(&record, CR_FIELD_NAME, causes[i].name,
+					     strlen(causes[i].name));
+		if (!r)
+			r = record_finish(&record, 0);
+		if (!r)
+			r = give(source, record.data, record.length);
+		*before = now;
+	}
+	buffer_free(&record);
+	return r;
+}
+
+static int give_tick(struct ebpf_source *source)
+{
+	struct cr_tick tick = {
+		.head = {.length = sizeof(tick), .type = CR_TICK, .version = CR_VERSION}};
+	uint64_t now = clock_boot_ns();
+	int r;
+
+	if (now < source->next_tick_ns)
+		return 0;
+	source->next_tick_ns = now + TICK_NS;
+	r = give_clock(source);
+	if (!r)
+		r = give_losses(source);
+	tick.head.time_ns = now;
+	return r ? r : give(source, &tick, sizeof(tick));
+}
+
+static int drain_ring(struct ebpf_source *source)
+{
+	int r = ring_buffer__consume(source->ring);
+
+	return r < 0 ? r : 0;
+}
+
+/* ---- the attacher's words ---- */
+
+static int take_ready(struct ebpf_source *source, const struct seam_message *message,
+		      int fds[SEAM_FDS_MAX])
+{
+	static const char *const steps[] = {
+		[KERNEL_OPEN] = "reading the programs",     [KERNEL_LOAD] = "loading the programs",
+		[KERNEL_LIFECYCLE] = "following processes", [KERNEL_WATCH] = "watching mappings",
+		[KERNEL_FINDER] = "starting the finder",
+	};
+
+	source->ready = true;
+	source->ready_error = message->value;
+	if (message->argument < sizeof(steps) / sizeof(*steps))
+		source->why = steps[message->argument];
+	for (size_t i = 0; i < SEAM_FDS_MAX; i++) {
+		source->fds[i] = fds[i];
+		fds[i] = -1;
+		if (source->fds[i] < 0 && !source->ready_error)
+			source->ready_error = -EBADMSG;
+	}
+	if (source->ready_error)
+		return 0;
+	source->ring = ring_buffer__new(source->fds[FD_RING], take_ring, source, NULL);
+	if (!source->ring)
+		source->ready_error = -errno;
+	else
+		source->ready_error = watch_fd(source, ring_buffer__epoll_fd(source->ring));
+	return 0;
+}
+
+/*
+ * One message of the attacher, waiting at most timeout_ms.
+ * Return: its type; 0 at the time limit; a negative errno, the sink's among them.
+ */
+static int take_message(struct ebpf_source *source, int timeout_ms, int *ret_value)
+{
+	struct seam_message message;
+	int fds[SEAM_FDS_MAX], r;
+
+	r = seam_receive(source->socket, &message, source->payload, sizeof(source->payload), fds,
+			 timeout_ms);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
+	switch (message.type) {
+	case SEAM_READY:
+		r = source->ready ? -EBADMSG : take_ready(source, &message, fds);
+		break;
+	case SEAM_RECORD:
+		r = give(source, source->payload, message.length);
+		break;
+	case SEAM_RESULT:
+		*ret_value = message.value;
+		break;
+	default:
+		r = -EBADMSG;
+	}
+	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return r < 0 ? r : (int)message.type;
+}
+
+int ebpf_source_wait(struct ebpf_source *source, const char **ret_why)
+{
+	int r = 0, value;
+
+	while (!source->ready && r >= 0) {
+		r = take_message(source, READY_MS, &value);
+		if (r == 0)
+			r = -ETIMEDOUT;
+	}
+	if (r < 0 && !source->ready) {
+		source->why = "waiting for the attacher";
+		source->ready_error = r;
+		source->ready = true;
+	}
+	if (source->ready_error == -EACCES)
+		source->ready_error = -EPERM;
+	if (source->ready_error && ret_why)
+		*ret_why = source->why;
+	return source->ready_error;
+}
+
+/* Ask, and take all that comes before the answer. */
+static int ask(struct ebpf_source *source, const struct seam_message *message)
+{
+	int r = ebpf_source_wait(source, NULL), value = 0;
+
+	if (r < 0)
+		return r;
+	r = give_clock(source);
+	if (!r)
+		r = seam_send(source->socket, message, NULL, NULL, 0);
+	while (!r) {
+		r = take_message(source, ANSWER_MS, &value);
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r == SEAM_RESULT)
+			return value;
+		r = r < 0 ? r : 0;
+	}
+	return r;
+}
+
+int ebpf_source_prepare(void *source, const char *path)
+{
+	struct seam_message message = {.type = SEAM_PREPARE};
+	struct ebpf_source *self = source;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+
+	if (fd < 0)
+		return 0;
+	r = seam_send(self->socket, &message, NULL, &fd, 1);
+	close(fd);
+	return r;
+}
+
+int ebpf_source_follow(struct ebpf_source *source, pid_t pid, bool root)
+{
+	struct seam_message message = {
+		.type = SEAM_FOLLOW, .value = pid, .argument = root ? CR_PROC_ROOT : 0};
+
+	return ask(source, &message);
+}
+
+int ebpf_source_kill(struct ebpf_source *source, pid_t pid, int signal)
+{
+	struct seam_message message = {
+		.type = SEAM_KILL, .value = pid, .argument = (uint32_t)signal};
+
+	return ask(source, &message);
+}
+
+/* ---- reading ---- */
+
+int ebpf_source_fd(const struct ebpf_source *source)
+{
+	return source->epoll;
+}
+
+int ebpf_source_dispatch(struct ebpf_source *source)
+{
+	uint64_t expirations;
+	int r = ebpf_source_wait(source, NULL), value;
+
+	if (r < 0)
+		return r;
+	if (read(source->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return -errno;
+	r = give_clock(source);
+	if (r)
+		return r;
+	do
+		r = take_message(source, 0, &value);
+	while (r > 0);
+	if (r < 0)
+		return r;
+	r = drain_ring(source);
+	return r < 0 ? r : give_tick(source);
+}
+
+int ebpf_source_finish(struct ebpf_source *source)
+{
+	struct seam_message message = {.type = SEAM_FINISH};
+	int r = ask(source, &message);
+
+	if (r < 0)
+		return r;
+	r = drain_ring(source);
+	source->next_tick_ns = 0;
+	return r < 0 ? r : give_tick(source);
+}
+
+const struct control *ebpf_source_control(struct ebpf_source *source)
+{
+	return &source->control;
+}
+
+void ebpf_source_free(struct ebpf_source *source)
+{
+	if (!source)
+		return;
+	ring_buffer__free(source->ring);
+	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
+		if (source->fds[i] >= 0)
+			close(source->fds[i]);
+	if (source->socket >= 0)
+		close(source->socket);
+	if (source->timer >= 0)
+		close(source->timer);
+	if (source->epoll >= 0)
+		close(source->epoll);
+	free(source);
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/source/ebpf_attacher.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "agent/limits.h"
+#include "agent/source/ebpf_files.h"
+#include "agent/source/ebpf_finder.h"
+#include "agent/source/ebpf_kernel.h"
+#include "agent/source/ebpf_seam.h"
+#include "agent/source/ebpf_watch.h"
+#include "agent/util/clock.h"
+#include "agent/util/loop.h"
+#include "agent/util/map.h"
+#include "agent/util/procfs.h"
+#include "agent/util/record_check.h"
+#include "bpf/capture.h"
+
+#define SWEEP_MS 5000
+#define PATH_SIZE 4096
+
+/* What is remembered of a process while it is in the tree. */
+struct watched {
+	struct cr_process process;
+	char *executable;
+	bool probed;    /* it has mapped a file with probes */
+	bool connected; /* it has opened a TCP connection */
+	bool reported;  /* as unseen */
+};
+
+struct attacher {
+	const struct ebpf_opts *opts;
+	int socket;
+	struct loop *loop;
+	struct ebpf_kernel *kernel;
+	struct finder *finder;
+	struct probed_files *files;
+	struct mapping_watch *watch;
+	struct ring_buffer *lifecycle;
+	struct map *watched; /* pid_t → struct watched */
+	uint64_t lifecycle_lost;
+	bool swept; /* no process has ended since the last sweep */
+};
+
+/* ---- what the reader is told ---- */
+
+static int send_record(struct attacher *attacher, const struct buffer *record)
+{
+	struct seam_message message = {.type = SEAM_RECORD, .length = (uint32_t)record->length};
+
+	return seam_send(attacher->socket, &message, record->data, NULL, 0);
+}
+
+static int send_result(struct attacher *attacher, int value)
+{
+	struct seam_message message = {.type = SEAM_RESULT, .value = value};
+
+	return seam_send(attacher->socket, &message, NULL, NULL, 0);
+}
+
+static int describe(struct attacher *attacher, pid_t pid, unsigned int flags)
+{
+	struct buffer record;
+	int r;
+
+	buffer_init(&record, LIMIT_PROC_RECORD);
+	r = attacher->opts->describe(pid, flags, &record);
+	if (!r)
+		r = send_record(attacher, &record);
+	buffer_free(&record);
+	return r == -EPIPE ? r : 0;
+}
+
+/* A process that has connected, and in which nothing could be probed. */
+static int report_unseen(struct attacher *attacher, struct watched *watched)
+{
+	static const char reason[] = "opened a TCP connection, and no TLS library that can be "
+				     "probed was found in it";
+	static const char remedy[] = "use a build with OpenSSL as a shared library or with its "
+				     "symbols kept; `tollspan check BINARY` says what would be "
+				     "probed";
+	struct cr_process process = watched->process;
+	struct buffer record;
+	int r;
+
+	if (!watched->connected || watched->probed || watched->reported)
+		return 0;
+	watched->reported = true;
+	buffer_init(&record, LIMIT_PROC_RECORD);
+	r = record_begin(&record, CR_UNSEEN, sizeof(struct cr_unseen), clock_boot_ns());
+	if (!r) {
+		memcpy(record.data + offsetof(struct cr_unseen, process), &process,
+		       sizeof(process));
+		if (watched->executable)
+			r = record_add_field(&record, CR_FIELD_EXE, watched->executable,
+					     strlen(watched->executable));
+	}
+	if (!r)
+		r = record_add_field(&record, CR_FIELD_REASON, reason, strlen(reason));
+	if (!r)
+		r = record_add_field(&record, CR_FIELD_REMEDY, remedy, strlen(remedy));
+	if (!r)
+		r = record_finish(&record, 0);
+	if (!r)
+		r = send_record(attacher, &record);
+	buffer_free(&record);
+	return r;
+}
+
+/* ---- processes ---- */
+
+static struct watched *watched_get(struct attacher *attacher, const struct cr_process *process)
+{
+	uint32_t key = process->pid;
+	struct watched *watched = map_get(attacher->watched, &key);
+
+	if (watched)
+		return watched;
+	watched = calloc(1, sizeof(*watched));
+	if (!watched)
+		return NULL;
+	watched->process = *process;
+	if (map_put(attacher->watched, &key, watched) < 0) {
+		free(watched);
+		return NULL;
+	}
+	return watched;
+}
+
+static void watched_free(struct watched *watched)
+{
+	if (!watched)
+		return;
+	free(watched->executable);
+	free(watched);
+}
+
+static void note_executable(struct watched *watched, pid_t pid)
+{
+	char path[PATH_SIZE];
+
+	if (procfs_exe(pid, path, sizeof(path)) <= 0)
+		return;
+	free(watched->executable);
+	watched->executable = strdup(path);
+}
+
+/* Probe what a range of a process's memory maps. The kernel opens it: no path is involved. */
+static bool probe_range(struct attacher *attacher, pid_t pid, uint64_t start, uint64_t end)
+{
+	char path[80];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start,
+		 end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = probed_files_add(attacher->files, fd);
+	close(fd);
+	return n > 0;
+}
+
+struct scan {
+	struct attacher *attacher;
+	pid_t pid;
+	bool probed;
+};
+
+static int scan_mapping(void *context, const struct procfs_mapping *mapping)
+{
+	struct scan *scan = context;
+
+	if (probe_range(scan->attacher, scan->pid, mapping->start, mapping->end))
+		scan->probed = true;
+	return 0;
+}
+
+/* Probe all that a process has mapped. */
+static void scan_process(struct attacher *attacher, struct watched *watched, pid_t pid)
+{
+	struct scan scan = {.attacher = attacher, .pid = pid};
+
+	procfs_mappings(pid, scan_mapping, &scan);
+	watched->probed = scan.probed;
+}
+
+static void scan_tree(struct attacher *attacher)
+{
+	size_t cursor = 0;
+	const void *key;
+	void *value;
+
+	while (map_next(attacher->watched, &cursor, &key, &value)) {
+		uint32_t pid;
+
+		memcpy(&pid, key, sizeof(pid));
+		scan_process(attacher, value, (pid_t)pid);
+	}
+}
+
+static void on_mapping(void *context, const struct mapping_event *event)
+{
+	struct attacher *attacher = context;
+	struct watched *watched;
+	uint32_t key = (uint32_t)event->pid;
+
+	if (!event->pid) {
+		scan_tree(attacher);
+		return;
+	}
+	/* The event may be here before that of the fork. */
+	watched = map_get(attacher->watched, &key);
+	if (!watched && !ebpf_kernel_follows(attacher->kernel, event->pid))
+		return;
+	if (probe_range(attacher, event->pid, event->start, event->start + event->length) &&
+	    watched)
+		watched->probed = true;
+}
+
+/* ---- events of the kernel ---- */
+
+static int process_born(struct attacher *attacher, const struct cr_fork *record)
+{
+	struct watched *parent = map_get(attacher->watched, &record->parent.pid);
+	struct watched *watched = watched_get(attacher, &record->process);
+
+	if (!watched)
+		return 0;
+	if (parent) {
+		watched->probed = parent->probed;
+		free(watched->executable);
+		watched->executable = parent->executable ? strdup(parent->executable) : NULL;
+	}
+	return describe(attacher, (pid_t)record->process.pid, 0);
+}
+
+static int process_began(struct attacher *attacher, const struct cr_exec *record)
+{
+	struct watched *watched = watched_get(attacher, &record->process);
+	pid_t pid = (pid_t)record->process.pid;
+	int r;
+
+	if (!watched)
+		return 0;
+	r = report_unseen(attacher, watched);
+	watched->connected = watched->reported = false;
+	note_executable(watched, pid);
+	scan_process(attacher, watched, pid);
+	return r < 0 ? r : describe(attacher, pid, 0);
+}
+
+static int process_ended(struct attacher *attacher, const struct cr_exit *record)
+{
+	struct watched *watched = map_get(attacher->watched, &record->process.pid);
+	int r = 0;
+
+	if (watched) {
+		r = report_unseen(attacher, watched);
+		map_remove(attacher->watched, &record->process.pid);
+		watched_free(watched);
+	}
+	attacher->swept = false;
+	return r;
+}
+
+static int on_event(void *context, void *data, size_t size)
+{
+	struct attacher *attacher = context;
+	const struct cr_head *head = data;
+	const struct cr_exec *exec = data;
+	struct watched *watched;
+
+	if (size < sizeof(*exec))
+		return 0;
+	/* Mappings are made known on another ring: what was mapped before comes first. */
+	mapping_watch_drain(attacher->watch, on_mapping, attacher);
+	switch (head->type) {
+	case CR_FORK:
+		return size < sizeof(struct cr_fork) ? 0 : process_born(attacher, data);
+	case CR_EXEC:
+		return process_began(attacher, data);
+	case CR_EXIT:
+		return size < sizeof(struct cr_exit) ? 0 : process_ended(attacher, data);
+	case CAPTURE_EVENT_CONNECT:
+		watched = watched_get(attacher, &exec->process);
+		if (watched)
+			watched->connected = true;
+		return 0;
+	}
+	return 0;
+}
+
+static int take_events(void *context, int fd, uint32_t events)
+{
+	struct attacher *attacher = context;
+	uint64_t lost = ebpf_kernel_lifecycle_lost(attacher->kernel);
+	int r;
+
+	mapping_watch_drain(attacher->watch, on_mapping, attacher);
+	r = ring_buffer__consume(attacher->lifecycle);
+	if (lost != attacher->lifecycle_lost) {
+		attacher->lifecycle_lost = lost;
+		scan_tree(attacher);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int sweep(void *context, int fd, uint32_t events)
+{
+	struct attacher *attacher = context;
+
+	if (!attacher->swept)
+		ebpf_kernel_sweep(attacher->kernel);
+	attacher->swept = true;
+	return 0;
+}
+
+/* ---- requests of the reader ---- */
+
+struct walk {
+	pid_t *pids;
+	size_t n, room;
+};
+
+/* Put a process in the tree. Return: 1 if it is new there, 0, or a negative errno. */
+static int follow_one(struct attacher *attacher, pid_t pid, unsigned int flags)
+{
+	struct procfs_stat stat;
+	struct watched *watched;
+	int added, r = procfs_stat(pid, &stat);
+
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	added = ebpf_kernel_follow(attacher->kernel, pid, stat.start);
+	if (added < 0)
+		return added;
+	watched = watched_get(attacher,
+			      &(struct cr_process){.pid = (cr_u32)pid, .start = stat.start});
+	if (!watched)
+		return -ENOMEM;
+	note_executable(watched, pid);
+	scan_process(attacher, watched, pid);
+	if (procfs_has_internet_socket(pid) > 0)
+		watched->connected = true;
+	r = describe(attacher, pid, flags);
+	return r < 0 ? r : added;
+}
+
+static int add_child(void *context, pid_t child)
+{
+	struct walk *walk = context;
+
+	if (walk->n == walk->room) {
+		size_t room = walk->room ? 2 * walk->room : 64;
+		pid_t *pids;
+
+		if (room > LIMIT_PROCESSES)
+			return -ENOMEM;
+		pids = reallocarray(walk->pids, room, sizeof(*pids));
+		if (!pids)
+			return -ENOMEM;
+		walk->pids = pids;
+		walk->room = room;
+	}
+	walk->pids[walk->n++] = child;
+	return 0;
+}
+
+/*
+ * A process and its descendants. A parent is in the tree before its children are listed, so that
+ * the kernel adds those that are born meanwhile.
+ */
+static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
+{
+	struct walk walk = {0};
+	int r = add_child(&walk, root);
+
+	for (size_t i = 0; !r && i < walk.n; i++) {
+		int added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
+
+		if (added < 0 && (i == 0 || added != -ESRCH))
+			r = added;
+		else if (added >= 0 && procfs_children(walk.pids[i], add_child, &walk) == -ENOMEM)
+			r = -ENOMEM;
+	}
+	free(walk.pids);
+	return r;
+}
+
+static int finish(struct attacher *attacher)
+{
+	size_t cursor = 0;
+	void *value;
+	int r = take_events(attacher, -1, 0);
+
+	while (!r && map_next(attacher->watched, &cursor, NULL, &value))
+		r = report_unseen(attacher, value);
+	return r;
+}
+
+static int answer(struct attacher *attacher, const struct seam_message *message, const int *fds)
+{
+	int r;
+
+	switch (message->type) {
+	case SEAM_PREPARE:
+		if (fds[0] >= 0)
+			probed_files_add(attacher->files, fds[0]);
+		return 0;
+	case SEAM_FOLLOW:
+		r = follow(attacher, message->value, message->argument & CR_PROC_ROOT);
+		break;
+	case SEAM_KILL:
+		r = -ESRCH;
+		if (message->value > 0 && ebpf_kernel_follows(attacher->kernel, message->value))
+			r = kill(message->value, (int)message->argument) < 0 ? -errno : 0;
+		break;
+	case SEAM_FINISH:
+		r = finish(attacher);
+		break;
+	default:
+		return -EBADMSG;
+	}
+	return r == -EPIPE ? r : send_result(attacher, r);
+}
+
+static int take_request(void *context, int fd, uint32_t events)
+{
+	struct attacher *attacher = context;
+	struct seam_message message;
+	int fds[SEAM_FDS_MAX], r;
+
+	r = seam_receive(attacher->socket, &message, NULL, 0, fds, 0);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
+	r = answer(attacher, &message, fds);
+	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return r;
+}
+
+/* ---- start and end ---- */
+
+static int set_up(struct attacher *attacher, enum kernel_step *ret_step)
+{
+	const struct ebpf_opts *opts = attacher->opts;
+	int r;
+
+	*ret_step = KERNEL_FINDER;
+	r = finder_new(&attacher->finder, opts);
+	if (r < 0)
+		return r;
+	r = ebpf_kernel_new(&attacher->kernel, opts->ring_size, opts->single_probes, ret_step);
+	if (r < 0)
+		return r;
+	*ret_step = KERNEL_WATCH;
+	r = mapping_watch_new(&attacher->watch);
+	if (r < 0)
+		return r;
+	r = probed_files_new(&attacher->files, attacher->kernel, attacher->finder);
+	if (r < 0)
+		return r;
+	r = map_new(&attacher->watched, sizeof(uint32_t), LIMIT_PROCESSES);
+	if (r < 0)
+		return r;
+	attacher->lifecycle = ring_buffer__new(ebpf_kernel_lifecycle_fd(attacher->kernel), on_event,
+					       attacher, NULL);
+	return attacher->lifecycle ? 0 : -errno;
+}
+
+static int set_up_loop(struct attacher *attacher)
+{
+	const int *fds;
+	size_t n = mapping_watch_fds(attacher->watch, &fds);
+	int r = loop_new(&attacher->loop);
+
+	if (!r)
+		r = loop_add(attacher->loop, attacher->socket, EPOLLIN, take_request, attacher);
+	if (!r)
+		r = loop_add(attacher->loop, ring_buffer__epoll_fd(attacher->lifecycle), EPOLLIN,
+			     take_events, attacher);
+	for (size_t i = 0; !r && i < n; i++)
+		r = loop_add(attacher->loop, fds[i], EPOLLIN, take_events, attacher);
+	if (!r)
+		r = loop_every(attacher->loop, SWEEP_MS, sweep, attacher);
+	return r;
+}
+
+static void tear_down(struct attacher *attacher)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (attacher->watched && map_next(attacher->watched, &cursor, NULL, &value))
+		watched_free(value);
+	map_free(attacher->watched);
+	loop_free(attacher->loop);
+	ring_buffer__free(attacher->lifecycle);
+	mapping_watch_free(attacher->watch);
+	probed_files_free(attacher->files);
+	finder_free(attacher->finder);
+	ebpf_kernel_free(attacher->kernel);
+}
+
+int attacher_run(const struct ebpf_opts *opts, int socket)
+{
+	struct attacher attacher = {.opts = opts, .socket = socket, .swept = true};
+	struct seam_message ready = {.type = SEAM_READY};
+	enum kernel_step step = KERNEL_OPEN;
+	int fds[SEAM_FDS_MAX], r;
+
+	r = set_up(&attacher, &step);
+	if (!r)
+		r = set_up_loop(&attacher);
+	ready.value = r;
+	ready.argument = step;
+	if (!r)
+		ebpf_kernel_reader_fds(attacher.kernel, fds);
+	if (seam_send(socket, &ready, NULL, fds, r ? 0 : SEAM_FDS_MAX) < 0)
+		r = -EPIPE;
+	if (!r)
+		r = loop_run(attacher.loop);
+	tear_down(&attacher);
+	return r == -EPIPE ? 0 : r;
+}

@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Capture by probes, against what the sender itself wrote down. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "agent/attach/proc.h"
+#include "agent/attach/site.h"
+#include "agent/source/ebpf.h"
+#include "agent/util/clock.h"
+#include "agent/util/record_check.h"
+#include "tests/unit/test.h"
+#include "tests/unit/source/pair.h"
+
+#define RECORDS_MAX 65536
+
+struct capture {
+	struct ebpf_source *source;
+	struct cr_head *records[RECORDS_MAX];
+	size_t n;
+	char folder[64], library[128];
+	struct pair_log *log;
+	pid_t child;
+	int hold[2]; /* the child waits until its end is closed */
+};
+
+static struct capture capture;
+
+/* ---- the fixture ---- */
+
+static int keep(void *context, const struct cr_head *record)
+{
+	struct capture *c = context;
+	struct cr_head *copy = malloc(record->length);
+
+	if (!copy || c->n == RECORDS_MAX) {
+		free(copy);
+		return -ENOMEM;
+	}
+	memcpy(copy, record, record->length);
+	c->records[c->n++] = copy;
+	return 0;
+}
+
+static struct ebpf_opts usual_opts(void)
+{
+	return (struct ebpf_opts){.sink = keep,
+				  .context = &capture,
+				  .uid = (uid_t)-1,
+				  .find_sites = site_find,
+				  .describe = proc_record};
+}
+
+static void clean_up(void)
+{
+	ebpf_source_free(capture.source);
+	for (size_t i = 0; i < capture.n; i++)
+		free(capture.records[i]);
+	if (capture.library[0])
+		unlink(capture.library);
+	if (capture.folder[0])
+		rmdir(capture.folder);
+	if (capture.log)
+		munmap(capture.log, sizeof(*capture.log));
+	memset(&capture, 0, sizeof(capture));
+}
+
+static void set_up(const struct ebpf_opts *opts)
+{
+	const char *why = NULL;
+	int r;
+
+	clean_up();
+	if (geteuid())
+		SKIP("needs root");
+	snprintf(capture.folder, sizeof(capture.folder), "/tmp/tollspan-test-XXXXXX");
+	CHECK(mkdtemp(capture.folder));
+	chmod(capture.folder, 0755);
+	CHECK(!pair_copy_library(capture.folder, capture.library, sizeof(capture.library)));
+	capture.log = pair_log_new();
+	CHECK(capture.log);
+	CHECK_INT(ebpf_source_start(&capture.source, opts), 0);
+	r = ebpf_source_wait(capture.source, &why);
+	if (r == -EPERM || r == -ENOSYS)
+		SKIP(why ? why : "bpf is refused");
+	CHECK_INT(r, 0);
+}
+
+typedef int (*child_fn)(struct pair_log *log, const char *library);
+
+/* A child that begins when released. */
+static void start_child(child_fn fn)
+{
+	char go;
+
+	CHECK(!pipe2(capture.hold, O_CLOEXEC));
+	fflush(stdout);
+	capture.child = fork();
+	CHECK(capture.child >= 0);
+	if (!capture.child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(capture.hold[1]);
+		while (read(capture.hold[0], &go, 1) < 0 && errno == EINTR)
+			;
+		_exit(fn(capture.log, capture.library));
+	}
+	close(capture.hold[0]);
+}
+
+static void release_child(void)
+{
+	close(capture.hold[1]);
+}
+
+/* Read until the child has ended. Return: its exit status. */
+static int run_child(void)
+{
+	int status, r;
+
+	do {
+		struct pollfd wait = {.fd = ebpf_source_fd(capture.source), .events = POLLIN};
+
+		poll(&wait, 1, 50);
+		CHECK_INT(ebpf_source_dispatch(capture.source), 0);
+		r = waitpid(capture.child, &status, WNOHANG);
+	} while (r == 0);
+	CHECK(r == capture.child);
+	CHECK_INT(ebpf_source_finish(capture.source), 0);
+	CHECK(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void wait_step(struct pair_log *log, uint32_t step)
+{
+	while (atomic_load(&log->step) < step)
+		usleep(200);
+}
+
+/* ---- what came ---- */
+
+static const struct cr_data *data_at(size_t i)
+{
+	return capture.records[i]->type == CR_DATA ? (const struct cr_data *)capture.records[i]
+						   : NULL;
+}
+
+static size_t count_type(unsigned int type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < capture.n; i++)
+		n += capture.records[i]->type == type;
+	return n;
+}
+
+static void sum_lost(uint64_t *ret_records, uint64_t *ret_bytes)
+{
+	*ret_records = *ret_bytes = 0;
+	for (size_t i = 0; i < capture.n; i++) {
+		const struct cr_lost *lost = (const struct cr_lost *)capture.records[i];
+
+		if (lost->head.type != CR_LOST || lost->head.length > sizeof(*lost))
+			continue;
+		*ret_records += lost->records;
+		*ret_bytes += lost->bytes;
+	}
+}
+
+/*
+ * All bytes of an operation, given its pieces, from record `at` on.
+ * Return: bytes, or -1 if they are not those that the sender wrote, or do not tile it.
+ */
+static int64_t check_operation(const struct pair_entry *entry, uint64_t op, uint32_t skip)
+{
+	uint64_t offset = 0;
+
+	for (size_t i = 0; i < capture.n && offset < entry->length; i++) {
+		const struct cr_data *data = data_at(i);
+		const uint8_t *bytes = (const uint8_t *)(data + 1);
+
+		if (!data || data->conn != entry->ssl || data->process.pid != entry->pid ||
+		    data->direction != entry->direction || data->op != op)
+			continue;
+		if (data->op_offset != offset || data->op_length != entry->length ||
+		    data->captured_length != data->true_length || data->task != entry->tid ||
+		    data->entry_ns > data->return_ns || !data->generation)
+			return -1;
+		for (size_t j = 0; j < data->captured_length; j++)
+			if (bytes[j] != pair_byte(entry->seed, skip + offset + j))
+				return -1;
+		offset += data->captured_length;
+	}
+	return (int64_t)offset;
+}
+
+/* Every operation that the sender noted is there, once, in order and whole; and nothing else. */
+static void check_exact(void)
+{
+	uint32_t n = atomic_load(&capture.log->n);
+	uint64_t sent = 0, captured = 0;
+
+	CHECK(n > 0 && n <= PAIR_LOG_MAX);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pair_entry *entry = &capture.log->entries[i];
+		uint32_t skip = 0;
+		uint64_t op = 0;
+
+		for (uint32_t j = 0; j < i; j++) {
+			const struct pair_entry *before = &capture.log->entries[j];
+
+			if (before->ssl != entry->ssl || before->direction != entry->direction ||
+			    before->pid != entry->pid)
+				continue;
+			op++;
+			if (before->seed == entry->seed)
+				skip += before->length;
+		}
+		if (entry->direction == CR_SEND)
+			skip = 0;
+		CHECK_INT(check_operation(entry, op, skip), entry->length);
+		sent += entry->length;
+	}
+	for (size_t i = 0; i < capture.n; i++)
+		if (data_at(i))
+			captured += data_at(i)->captured_length;
+	CHECK_INT(captured, sent);
+}
+
+/* ---- cases ---- */
+
+static int plain_and_extended(struct pair_log *log, const char *path)
+{
+	struct pair_library library;
+	struct pair pair;
+
+	if (pair_load(&library, path) || pair_open(&pair, &library, log, 65536))
+		return 1;
+	for (uint32_t i = 0; i < 50; i++)
+		if (pair_send(&pair, 1 + i * 97, i + 1, i % 2))
+			return 2;
+	pair_close(&pair);
+	return 0;
+}
+
+static void check_plain_and_extended(const struct ebpf_opts *opts)
+{
+	set_up(opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(plain_and_extended);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	check_exact();
+	CHECK_INT(capture.records[0]->type, CR_CLOCK);
+	CHECK_INT(count_type(CR_END), 2);
+	CHECK_INT(count_type(CR_EXIT), 1);
+	CHECK_INT(count_type(CR_LOST), 0);
+	clean_up();
+}
+
+TEST(plain_and_extended_forms)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	check_plain_and_extended(&opts);
+}
+
+TEST(single_probes)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	opts.single_probes = true;
+	check_plain_and_extended(&opts);
+}
+
+TEST(exported_symbols)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	opts.find_flags = SITE_EXPORTED_ONLY;
+	check_plain_and_extended(&opts);
+}
+
+/* No real client speaks sooner than some milliseconds after its library is there. */
+static int busy_then_speaks(struct pair_log *log, const char *path)
+{
+	if (!dlopen(path, RTLD_NOW | RTLD_LOCAL))
+		return 1;
+	usleep(100000);
+	return plain_and_extended(log, path);
+}
+
+TEST(library_loaded_later)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	/* Not prepared: the mapping itself is seen. */
+	set_up(&opts);
+	start_child(busy_then_speaks);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	check_exact();
+	clean_up();
+}
+
+static int one_large_write(struct pair_log *log, const char *path)
+{
+	struct pair_library library;
+	struct pair pair;
+
+	if (pair_load(&library, path) || pair_open(&pair, &library, log, 4096))
+		return 1;
+	/* The BIO holds far less: the library asks for the same write again and again. */
+	if (pair_send(&pair, 300 * 1024, 7, false) || pair_send(&pair, 300 * 1024 + 1, 8, true))
+		return 2;
+	pair_close(&pair);
+	return 0;
+}
+
+TEST(large_write_retried)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(one_large_write);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	check_exact();
+	clean_up();
+}
+
+struct worker {
+	struct pair_library *library;
+	struct pair_log *log;
+	uint32_t number;
+	int result;
+};
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	struct pair pair;
+
+	worker->result = 1;
+	if (pair_open(&pair, worker->library, worker->log, 65536))
+		return NULL;
+	for (uint32_t i = 0; i < 20; i++)
+		if (pair_send(&pair, 200 + worker->number * 31 + i, worker->number * 100 + i + 1,
+			      i % 2))
+			return NULL;
+	pair_close(&pair);
+	worker->result = 0;
+	return NULL;
+}
+
+#define WORKERS 32
+
+static int many_threads(struct pair_log *log, const char *path)
+{
+	struct pair_library library;
+	struct worker workers[WORKERS];
+	pthread_t threads[WORKERS];
+	int failed = 0;
+
+	if (pair_load(&library, path))
+		return 1;
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		workers[i] = (struct worker){.library = &library, .log = log, .number = i};
+		if (pthread_create(&threads[i], NULL, work, &workers[i]))
+			return 2;
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		pthread_join(threads[i], NULL);
+		failed |= workers[i].result;
+	}
+	return failed;
+}
+
+TEST(many_threads)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(many_threads);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	/* Pointers are reused between threads: count, and compare bytes by generation. */
+	uint32_t n = atomic_load(&capture.log->n);
+	uint64_t sent = 0, captured = 0, records = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sent += capture.log->entries[i].length;
+	for (size_t i = 0; i < capture.n; i++) {
+		if (!data_at(i))
+			continue;
+		captured += data_at(i)->captured_length;
+		records++;
+	}
+	CHECK_INT(n, WORKERS * 20 * 2);
+	CHECK_INT(records, n);
+	CHECK_INT(captured, sent);
+	clean_up();
+}
+
+static int both_after_fork(struct pair_log *log, const char *path)
+{
+	struct pair_library library;
+	struct pair pair;
+	int status;
+	pid_t pid;
+
+	if (pair_load(&library, path) || pair_open(&pair, &library, log, 65536) ||
+	    pair_send(&pair, 100, 1, false))
+		return 1;
+	pid = fork();
+	for (uint32_t i = 0; i < 10; i++)
+		if (pair_send(&pair, 500 + i, (pid ? 100 : 200) + i, false))
+			_exit(2);
+	if (!pid)
+		_exit(0);
+	return waitpid(pid, &status, 0) == pid && !status ? 0 : 3;
+}
+
+TEST(both_sides_of_a_fork)
+{
+	struct ebpf_opts opts = usual_opts();
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(both_after_fork);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	check_exact();
+	CHECK_INT(count_type(CR_FORK), 1);
+	CHECK_INT(count_type(CR_EXIT), 2);
+	CHECK_INT(count_type(CR_PROC), 2);
+	clean_up();
+}
+
+static int exec_program(struct pair_log *log, const char *path)
+{
+	execl("/bin/sh", "sh", "-c", "exit 7", (char *)NULL);
+	return 1;
+}
+
+TEST(exec_and_exit_status)
+{
+	struct ebpf_opts opts = usual_opts();
+	const struct cr_exit *ended = NULL;
+	const struct cr_proc *root = NULL;
+
+	set_up(&opts);
+	start_child(exec_program);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 7);
+	CHECK_INT(count_type(CR_EXEC), 1);
+	for (size_t i = 0; i < capture.n; i++) {
+		if (capture.records[i]->type == CR_EXIT)
+			ended = (const struct cr_exit *)capture.records[i];
+		if (capture.records[i]->type == CR_PROC && !root)
+			root = (const struct cr_proc *)capture.records[i];
+	}
+	CHECK(ended && WIFEXITED(ended->status) && WEXITSTATUS(ended->status) == 7);
+	CHECK(root && (root->flags & CR_PROC_ROOT) && root->process.pid == ended->process.pid &&
+	      root->process.start == ended->process.start);
+	clean_up();
+}
+
+TEST(outside_the_tree_nothing)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t other;
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	other = fork();
+	if (!other) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	start_child(plain_and_extended);
+	CHECK_INT(ebpf_source_follow(capture.source, other, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	CHECK(atomic_load(&capture.log->n) > 0);
+	for (size_t i = 0; i < capture.n; i++) {
+		unsigned int type = capture.records[i]->type;
+
+		CHECK(type == CR_CLOCK || type == CR_TICK || type == CR_PROC);
+	}
+	clean_up();
+}
+
+static int many_small(struct pair_log *log, const char *path)
+{
+	struct pair_library library;
+	struct pair pair;
+
+	if (pair_load(&library, path) || pair_open(&pair, &library, log, 65536))
+		return 1;
+	for (uint32_t i = 0; i < 2000; i++)
+		if (pair_send(&pair, 1 + i % 3000, i + 1, i % 2))
+			return 2;
+	pair_close(&pair);
+	return 0;
+}
+
+TEST(captured_and_lost_are_sent)
+{
+	struct ebpf_opts opts = usual_opts();
+	uint64_t sent = 0, captured = 0, records = 0, lost_records, lost_bytes;
+	uint32_t n;
+	int status;
+
+	opts.ring_size = 64 * 1024;
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(many_small);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	/* The reader does nothing meanwhile. */
+	CHECK(waitpid(capture.child, &status, 0) == capture.child && !status);
+	CHECK_INT(ebpf_source_finish(capture.source), 0);
+	n = atomic_load(&capture.log->n);
+	for (uint32_t i = 0; i < n; i++)
+		sent += capture.log->entries[i].length;
+	for (size_t i = 0; i < capture.n; i++) {
+		if (!data_at(i))
+			continue;
+		records++;
+		captured += data_at(i)->captured_length;
+	}
+	sum_lost(&lost_records, &lost_bytes);
+	CHECK(lost_records > 0 && records > 0);
+	CHECK_INT(records + lost_records, n);
+	CHECK_INT(captured + lost_bytes, sent);
+	clean_up();
+}
+
+static int steps(struct pair_log *log, const char *path)
+{
+	static const size_t lengths[] = {100, 300 * 1024, 5000, 20000};
+	struct pair_library library;
+	struct pair pair;
+
+	if (pair_load(&library, path) || pair_open(&pair, &library, log, 65536))
+		return 1;
+	for (uint32_t i = 0; i < 4; i++) {
+		if (pair_send(&pair, lengths[i], i + 1, i % 2))
+			return 2;
+		atomic_store(&log->step, 2 * i + 1);
+		wait_step(log, 2 * i + 2);
+	}
+	pair_close(&pair);
+	return 0;
+}
+
+/* Let the child take its next step, and read what it did. */
+static void next_step(uint32_t step)
+{
+	if (step > 1)
+		atomic_store(&capture.log->step, step - 1);
+	wait_step(capture.log, step);
+	CHECK_INT(ebpf_source_dispatch(capture.source), 0);
+}
+
+TEST(joined_late)
+{
+	struct ebpf_opts opts = usual_opts();
+	const struct pair_entry *entries;
+	uint64_t bytes[2] = {0}, sent = 300 * 1024 + 5000 + 20000;
+
+	set_up(&opts);
+	start_child(steps);
+	release_child();
+	wait_step(capture.log, 1);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, false), 0);
+	next_step(3);
+	next_step(5);
+	next_step(7);
+	atomic_store(&capture.log->step, 8);
+	CHECK_INT(run_child(), 0);
+	entries = capture.log->entries;
+	/* The log holds the operation before the join too: the first write and its reads. */
+	CHECK_INT(entries[0].length, 100);
+	for (size_t i = 0; i < capture.n; i++) {
+		const struct cr_data *data = data_at(i);
+
+		if (!data)
+			continue;
+		CHECK_INT(data->stream_offset, bytes[data->direction]);
+		bytes[data->direction] += data->captured_length;
+	}
+	CHECK_INT(bytes[CR_SEND], sent);
+	CHECK_INT(bytes[CR_RECV], sent);
+	clean_up();
+}
+
+static const struct cr_data *last_sent(void)
+{
+	for (size_t i = capture.n; i-- > 0;)
+		if (data_at(i) && data_at(i)->direction == CR_SEND)
+			return data_at(i);
+	return NULL;
+}
+
+static void give(const struct cr_data *data, enum verdict verdict)
+{
+	const struct control *control = ebpf_source_control(capture.source);
+	struct conn_key key = {.process = {.start = data->process.start, .pid = data->process.pid},
+			       .conn = data->conn,
+			       .generation = data->generation,
+			       .layer = data->layer};
+
+	control->verdict(control->context, &key, verdict);
+}
+
+TEST(verdicts)
+{
+	struct ebpf_opts opts = usual_opts();
+	const struct cr_data *data;
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(steps);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	next_step(1);
+	data = last_sent();
+	CHECK(data && data->captured_length == 100 && data->cut == CR_CUT_NONE);
+	give(data, VERDICT_HEADS);
+	next_step(3);
+	data = last_sent();
+	CHECK_INT(data->captured_length, 4096);
+	CHECK_INT(data->true_length, 300 * 1024);
+	CHECK_INT(data->cut, CR_CUT_VERDICT);
+	CHECK_INT(data->stream_offset, 100);
+	give(data, VERDICT_NONE);
+	next_step(5);
+	CHECK(last_sent() == data);
+	give(data, VERDICT_FULL);
+	next_step(7);
+	data = last_sent();
+	CHECK_INT(data->captured_length, 20000);
+	CHECK_INT(data->stream_offset, 100 + 300 * 1024 + 5000);
+	CHECK_INT(data->op, 3);
+	CHECK_INT(count_type(CR_LOST), 0);
+	atomic_store(&capture.log->step, 8);
+	CHECK_INT(run_child(), 0);
+	clean_up();
+}
+
+TEST_MAIN()
