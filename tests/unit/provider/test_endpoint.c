@@ -304,4 +304,90 @@ TEST(the_end_of_all)
 	provider_free(NULL);
 }
 
+/* ---- damage ---- */
+
+static const struct exchange samples[] = {
+	{
+		.authority = "h",
+		.target = "/v1/chat/completions",
+		.request = "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"content\":\"x\"}]}",
+		.stream =
+			"data: {\"id\":\"c\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d\\ude00\"},"
+			"\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{"
+			"\"prompt_tokens\":10,\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
+			"data: [DONE]\n\n",
+	},
+	{
+		.authority = "h",
+		.target = "/v1/responses",
+		.request = "{\"model\":\"m\",\"input\":\"x\",\"conversation\":{\"id\":\"c\"}}",
+		.response =
+			"{\"id\":\"r\",\"error\":null,\"output\":[{\"type\":\"web_search_call\","
+			"\"status\":\"completed\",\"action\":{\"type\":\"search\"}}],"
+			"\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}",
+	},
+	{
+		.authority = "api.anthropic.com",
+		.target = "/v1/messages",
+		.request = "{\"model\":\"m\",\"metadata\":{\"user_id\":\"a_session_b\"}}",
+		.stream =
+			"data: {\"type\":\"message_start\",\"message\":{\"usage\":{"
+			"\"input_tokens\":1,\"cache_creation\":{\"ephemeral_5m_input_tokens\":2}}}}\n\n"
+			"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"x\"},\"usage\":{"
+			"\"iterations\":[{\"input_tokens\":1,\"model\":\"n\"},{\"output_tokens\":2}]}}"
+			"\n\n",
+	},
+};
+
+static uint64_t seed = 7;
+
+static unsigned int roll(unsigned int n)
+{
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned int)(seed >> 33) % n;
+}
+
+/* A copy with some bytes changed, or cut short. */
+static const char *damage(const char *text, char *copy, size_t size)
+{
+	static const char bytes[] = "{}[]\",:\\u09-.e \n\x80\xff";
+	size_t length;
+
+	if (!text)
+		return NULL;
+	snprintf(copy, size, "%s", text);
+	length = strlen(copy);
+	for (unsigned int i = roll(4); i > 0; i--)
+		copy[roll((unsigned int)length)] = bytes[roll(sizeof(bytes) - 1)];
+	if (!roll(4))
+		copy[roll((unsigned int)length)] = '\0';
+	return copy;
+}
+
+TEST(damaged_exchanges_end_in_order)
+{
+	char request[1024], response[1024], stream[1024];
+	struct feeder f;
+	int told_of = 0;
+
+	begin_feeder(&f, 1);
+	for (int i = 0; i < 20000; i++) {
+		struct exchange x = samples[roll(3)];
+
+		x.request = damage(x.request, request, sizeof(request));
+		x.response = damage(x.response, response, sizeof(response));
+		x.stream = damage(x.stream, stream, sizeof(stream));
+		x.cut = !roll(5);
+		x.status = roll(5) ? 200 : 100 * roll(7);
+		f.step = 1 + roll(40);
+		feed_exchange(&f, &x); /* begins and ends once, or is ignored */
+		told_of += !told.ignored;
+		for (size_t c = 0; c < told.event.n_charges && !told.ignored; c++)
+			CHECK(pricing_usage_input(&told.charges[c].usage) < UINT64_MAX / 2);
+	}
+	CHECK(told_of > 10000);
+	CHECK_INT(provider_end(f.provider, 1), 0);
+	provider_free(f.provider);
+}
+
 TEST_MAIN()
