@@ -30,6 +30,7 @@ struct result {
 
 static char path[] = "/tmp/test_redaction.XXXXXX";
 static struct result result;
+static struct pricing_card *card; /* an empty one: nothing here is about money */
 
 static int on_call(void *context, struct call_event *event)
 {
@@ -61,8 +62,9 @@ static int on_unseen(void *context, const struct unseen_event *event)
 	return 0;
 }
 
-static void remove_file(void)
+static void clean_up(void)
 {
+	pricing_card_free(card);
 	unlink(path);
 }
 
@@ -73,10 +75,10 @@ static struct pipeline *new_pipeline(struct recorder *recorder, uint8_t salt)
 		.recorder = recorder,
 		.capture = CR_CAPTURE_PRELOAD,
 	};
-	struct pricing_card *card;
 	struct pipeline *pipeline;
 
-	CHECK_INT(pricing_card_new(&card), 0);
+	if (!card)
+		CHECK_INT(pricing_card_new(&card), 0);
 	opts.card = card;
 	memset(opts.salt, salt, sizeof(opts.salt));
 	CHECK_INT(pipeline_new(&pipeline, &opts, NULL), 0);
@@ -135,7 +137,7 @@ static struct recorder *new_recorder(void)
 
 		CHECK(fd >= 0);
 		close(fd);
-		atexit(remove_file);
+		atexit(clean_up);
 		made = true;
 	}
 	CHECK_INT(recorder_new(&recorder, path, CR_CAPTURE_PRELOAD), 0);
