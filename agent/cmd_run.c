@@ -21,7 +21,6 @@
 #include "agent/pipeline.h"
 #include "agent/record/record.h"
 #include "agent/salt.h"
-#include "agent/source/ticker.h"
 #include "agent/store.h"
 #include "agent/summary.h"
 #include "agent/unseen.h"
@@ -47,6 +46,9 @@ static const char usage[] =
 	"  -v, --verbose                   say more\n"
 	"  -h, --help                      show this\n";
 
+/* Others that read the ledger see a call this much later at most. */
+#define COMMIT_INTERVAL_MS 250
+
 struct run {
 	struct options options;
 	const char *command; /* "run" or "record" */
@@ -59,7 +61,6 @@ struct run {
 	struct recorder *recorder;
 	struct pipeline *pipeline;
 	struct unseen *unseen;
-	struct ticker ticker;
 	char ledger[LIMIT_PATH]; /* "" where none is written */
 	int64_t began_ns;
 };
@@ -73,13 +74,12 @@ static int on_record(void *context, const struct cr_head *record)
 	return pipeline_feed(run->pipeline, record);
 }
 
-static int on_tick(void *context, int fd, uint32_t events)
+static int on_commit(void *context, int fd, uint32_t events)
 {
 	struct run *run = context;
-	int r = ticker_tick(&run->ticker);
 
 	store_commit(run->store);
-	return r;
+	return 0;
 }
 
 static int on_look(void *context, int fd, uint32_t events)
@@ -242,7 +242,7 @@ static int open_loop(struct run *run)
 	if (r == 0)
 		r = capture_watch(run->capture, run->loop);
 	if (r == 0)
-		r = loop_every(run->loop, TICKER_INTERVAL_MS, on_tick, run);
+		r = loop_every(run->loop, COMMIT_INTERVAL_MS, on_commit, run);
 	if (r == 0)
 		r = loop_every(run->loop, UNSEEN_INTERVAL_MS, on_look, run);
 	if (r == 0 && run->job)
@@ -289,8 +289,6 @@ static int open_all(struct run *run)
 			       on_record, run);
 	if (r == 0)
 		r = open_loop(run);
-	if (r == 0)
-		r = ticker_start(&run->ticker, on_record, run);
 	return r;
 }
 

@@ -11,8 +11,8 @@
 #define LIMIT_GREETINGS 256 /* shims that wait for their answer at once */
 /* attach */
 #define LIMIT_TLS_SCAN (1024 * MIB) /* bytes of an executable that are searched for a library */
-#define LIMIT_SITES 16            /* probe sites of one file */
-#define LIMIT_SYMBOLS (8ul << 20) /* symbols of one table that are looked at */
+#define LIMIT_SITES 16              /* probe sites of one file */
+#define LIMIT_SYMBOLS (8ul << 20)   /* symbols of one table that are looked at */
 #define LIMIT_SYMBOL_TABLE (256 * MIB)
 #define LIMIT_FUNCTION (2 * KIB)  /* bytes of an exported function that are disassembled */
 #define LIMIT_NEEDED 256          /* libraries that one executable needs */
@@ -21,8 +21,9 @@
 #define LIMIT_LIBRARY_CACHE (16 * MIB) /* ld.so.cache */
 
 /* source */
-#define LIMIT_PROBED_FILES 4096      /* files with probes in them, and files known to have none */
-#define LIMIT_PROC_RECORD (32 * KIB) /* bytes of a PROC record */
+#define LIMIT_EARLY_RECORDS (1 * MIB) /* bytes of records before the pipeline is there */
+#define LIMIT_PROBED_FILES 4096       /* files with probes in them, and files known to have none */
+#define LIMIT_PROC_RECORD (32 * KIB)  /* bytes of a PROC record */
 
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
@@ -30,18 +31,18 @@
 #define LIMIT_CONN_TEXT 4096                      /* bytes of a server name or a library's path */
 
 /* http */
-#define LIMIT_HTTP_HEAD (64 * KIB)      /* bytes kept of one head */
-#define LIMIT_HTTP_FIELDS 256           /* header fields kept of one head */
-#define LIMIT_HTTP_PIPELINE 256         /* requests that wait for their response */
-#define LIMIT_HTTP_HELD (64 * KIB)      /* response bytes held until their request is seen */
+#define LIMIT_HTTP_HEAD (64 * KIB) /* bytes kept of one head */
+#define LIMIT_HTTP_FIELDS 256      /* header fields kept of one head */
+#define LIMIT_HTTP_PIPELINE 256    /* requests that wait for their response */
+#define LIMIT_HTTP_HELD (64 * KIB) /* response bytes held until their request is seen */
 #define LIMIT_HTTP_HELD_NS (10ull * 1000000000) /* and how long */
-#define LIMIT_HTTP_SECRETS 256          /* keys told of one head; with more it is opaque */
-#define LIMIT_HTTP_NOT_HTTP (64 * KIB)  /* bytes without a start line before a let-go */
-#define LIMIT_HTTP_LET_GO (256 * KIB)   /* bytes without a model call before heads only */
-#define LIMIT_DECODE_WINDOWS (48 * MIB) /* memory of all content decoders together */
-#define LIMIT_DECODE_RATIO 2000         /* decoded bytes for one encoded byte, beyond 1 MiB */
-#define LIMIT_DECODE_CHAIN 4            /* content encodings of one body, in a row */
-#define LIMIT_SSE_NAME 128              /* bytes of an event's name */
+#define LIMIT_HTTP_SECRETS 256                  /* keys told of one head; with more it is opaque */
+#define LIMIT_HTTP_NOT_HTTP (64 * KIB)          /* bytes without a start line before a let-go */
+#define LIMIT_HTTP_LET_GO (256 * KIB)           /* bytes without a model call before heads only */
+#define LIMIT_DECODE_WINDOWS (48 * MIB)         /* memory of all content decoders together */
+#define LIMIT_DECODE_RATIO 2000 /* decoded bytes for one encoded byte, beyond 1 MiB */
+#define LIMIT_DECODE_CHAIN 4    /* content encodings of one body, in a row */
+#define LIMIT_SSE_NAME 128      /* bytes of an event's name */
 
 /* provider */
 #define LIMIT_JSON_DEPTH 512   /* nesting that is followed */
