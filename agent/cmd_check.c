@@ -113,7 +113,8 @@ static int on_file(void *context, const char *path)
 	for (int i = 0; i < n; i++)
 		show_site(&sites[i]);
 	binary->sites += n > 0 ? (size_t)n : 0;
-	if (!strstr(path, "/libc.so") && tls_may_load(path)) /* libc itself has it */
+	/* libc and the loader have it themselves. */
+	if (!strstr(path, "/libc.so") && !strstr(path, "/ld-") && tls_may_load(path))
 		binary->may_load = true;
 	return 0;
 }
