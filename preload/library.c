@@ -40,12 +40,12 @@ static const char *const names[FN_COUNT] = {
 static const char read_name[] = "SSL_read", maker_name[] = "SSL_CTX_new";
 
 static struct {
-	struct library entries[LIBRARY_MAX]; /* only ever added to; each is pinned in memory */
-	unsigned int n;
+	unsigned int n; /* beside the first entry: one line of the cache serves most programs */
 	unsigned int lock;
-	uintptr_t self;            /* an address within this object */
-	uintptr_t next[FN_HOOKED]; /* functions of an interposer behind this one */
-} libraries;
+	struct library entries[LIBRARY_MAX]; /* only ever added to; each is pinned in memory */
+	uintptr_t self;                      /* an address within this object */
+	uintptr_t next[FN_HOOKED];           /* functions of an interposer behind this one */
+} libraries __attribute__((aligned(64)));
 
 static bool within(uintptr_t address, uintptr_t low, uintptr_t high)
 {
