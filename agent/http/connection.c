@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "agent/http/exchange.h"
 
@@ -552,6 +551,9 @@ static int feed_data(struct connection *c, const struct stream_event *event)
 			      .op_start = event->op_start};
 	int r;
 
+	/* Joined late, there is no preface to tell. */
+	if (!c->request && !c->protocol[0] && c->info->alpn && !strcmp(c->info->alpn, "h2"))
+		become(c, "h2", 2);
 	count_unread(c, event);
 	if (c->held.length && f == c->response)
 		r = hold(c, f, &piece);
