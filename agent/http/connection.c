@@ -402,7 +402,7 @@ static int lose_response(struct connection *c, uint32_t reason, enum framing_sta
 static int on_lost(void *context, struct framing *f, uint32_t reason, enum framing_state where)
 {
 	struct connection *c = context;
-	struct exchange *x = current(c, f);
+	struct exchange *x;
 
 	c->lost = true;
 	if (!c->request) {
@@ -411,6 +411,7 @@ static int on_lost(void *context, struct framing *f, uint32_t reason, enum frami
 	}
 	if (f == c->response)
 		return lose_response(c, reason, where);
+	x = current(c, f);
 	c->unordered = true;
 	if (where == FRAMING_IDLE || where == FRAMING_HEAD ||
 	    (where == FRAMING_SEARCH && !c->first))
