@@ -240,5 +240,7 @@ def overloaded(reply):
         {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     )
     reply.events = [("error", error)]
-    reply.facts.update(usage=None, response_id=None, error="overloaded_error", tier=None)
+    reply.facts.update(
+        usage=None, response_id=None, error="overloaded_error", tier=None, model=None
+    )
     return reply

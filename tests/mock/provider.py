@@ -330,6 +330,7 @@ class Server:
             await asyncio.sleep(delay)
             await self.send_body(rng, writer, reply, head, encoder, fault == "drop")
         entry["complete"] = not writer.transport.is_closing()
+        entry["dropped"] = fault == "drop"
 
     async def send_events(self, rng, writer, reply, head, encoder, delay, drop):
         parts = [part.encode() for part in reply.sse()]
