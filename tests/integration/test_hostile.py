@@ -366,6 +366,15 @@ def test_parts_beyond_their_total(replay):
     assert [call["tollspan.completeness"] for call in calls] == ["partial"]
 
 
+def test_parts_without_their_total(replay):
+    """What is not told is not zero."""
+    body = '{"model":"gpt-4o-mini","usage":{"prompt_tokens_details":{"cached_tokens":0},' \
+        '"completion_tokens_details":{"reasoning_tokens":0},"total_tokens":5}}'
+    calls = replay(one_exchange(response(body.encode()))).calls
+    assert [is_partial(call) for call in calls] == [True]
+    assert IN not in calls[0] and OUT not in calls[0]
+
+
 # ---- the file itself ----
 
 def damaged(out, seed):
