@@ -64,6 +64,15 @@ def test_golden(golden):
     assert calls[0]["tollspan.key.fingerprint"] == FINGERPRINT.decode()
 
 
+def test_iterations_are_charges():
+    golden = next(g for g in goldens.GOLDENS if g[0] == "iterations")
+    charges = replay(one(golden)).calls[0]["tollspan.charges"]
+    assert [(c["model"], c["usage"], c["cost"]) for c in charges] == [
+        ("claude-sonnet-4-5-20250929", {"input": 40, "output": 10}, 0.00027),
+        ("claude-haiku-4-5", {"input": 1000, "output": 100}, 0.0015),
+        ("claude-sonnet-4-5-20250929", {"input": 60, "output": 20}, 0.00048)]
+
+
 def test_records_and_encodings_change_nothing():
     """The same operations in other records, or compressed, are the same calls."""
     for golden in goldens.GOLDENS:
