@@ -210,8 +210,22 @@ def openai_usage(fields, usage, input_name, output_name):
     put(fields, REASONING, number(member(details, "reasoning_tokens")))
     put(fields, OWN + "output_audio", number(member(details, "audio_tokens")))
     told_usage(fields)
+    beside(fields, number(usage.get("total_tokens")))
     within(fields, INPUT, CACHE_READ, CACHE_WRITE, OWN + "input_audio")
     within(fields, OUTPUT, REASONING, OWN + "output_audio")
+
+
+def beside(fields, total):
+    """Some hosts count reasoning or cached tokens apart; the total tells whether they do."""
+    counts = [fields[name] for name in (INPUT, OUTPUT, CACHE_READ, REASONING)]
+    if total is None or ABSENT in counts[:2] or total == sum(counts[:2]):
+        return
+    cached, reasoning = (0 if n is ABSENT else n for n in counts[2:])
+    for more_in, more_out in ((0, reasoning), (cached, 0), (cached, reasoning)):
+        if total == counts[0] + more_in + counts[1] + more_out:
+            fields[INPUT] += more_in
+            fields[OUTPUT] += more_out
+            return
 
 
 def within(fields, total, *parts):

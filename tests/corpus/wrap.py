@@ -205,7 +205,7 @@ def write(out, exchanges, seed, lanes=8):
 
 
 def make_lanes(rng, exchanges):
-    """Exchanges of one host share connections, up to five on one; a chain keeps its order on one."""
+    """Exchanges of a host share connections, up to five on one; a chain keeps its order on one."""
     chains, by_host, lanes = {}, {}, []
     for exchange in exchanges:
         chain = exchange.get("chain")

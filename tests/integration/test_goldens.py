@@ -181,7 +181,8 @@ def test_interim_responses_and_pipelining():
     def write(out):
         exchange = Exchange(out)
         exchange.send(request() + request(b'{"model":"second"}'))
-        exchange.recv(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        exchange.recv(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+                      b"HTTP/1.1 100 Continue\r\n\r\n")
         exchange.recv(response(BODY) + response(BODY.replace(b"12", b"34")))
         exchange.end()
     calls = replay(write).calls

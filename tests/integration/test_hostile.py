@@ -257,7 +257,8 @@ def stream_body(out, direction, begin, end, size):
 
 def test_response_of_1_gb(replay):
     calls = replay(lambda out: stream_body(
-        out, cap.RECV, b'{"model":"gpt-4o-mini","choices":["', b'"],' + USAGE + b"}", 1024 * MIB)).calls
+        out, cap.RECV, b'{"model":"gpt-4o-mini","choices":["', b'"],' + USAGE + b"}",
+        1024 * MIB)).calls
     assert [is_exact(call) for call in calls] == [True]
 
 
@@ -306,7 +307,8 @@ def test_usage_split_at_every_byte(replay):
 FAKE = '"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}'
 ADVERSARIAL = {
     "in_text": '{"choices":[{"message":{"content":%s}}],%s}' % (json.dumps("{" + FAKE + "}"), "%s"),
-    "in_tool_arguments": '{"choices":[{"message":{"tool_calls":[{"function":{"arguments":%s}}]}}],%s}'
+    "in_tool_arguments": '{"choices":[{"message":{"tool_calls":[{"function":{"arguments":%s}}]}}],'
+                         '%s}'
                          % (json.dumps("{" + FAKE + "}"), "%s"),
     "nested_before": '{"choices":[{%s}],"metadata":{%s},%s}' % (FAKE, FAKE, "%s"),
     "nested_behind": '{%s,"choices":[{%s}],"metadata":{"a":{%s}}}' % ("%s", FAKE, FAKE),
