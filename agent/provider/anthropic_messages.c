@@ -290,7 +290,7 @@ static void take_usage(struct call *call, const char *text, bool start)
 	read_counts(json, &call->counts);
 	call->usage_fault = call->counts.fault;
 	take_rates(call, json);
-	if (call->counts.present) {
+	if (has(&call->counts, COUNT_INPUT) || has(&call->counts, COUNT_OUTPUT)) {
 		tally = call_tally(call, 0);
 		if (tally)
 			set_usage(&call->counts, &tally->usage, &call->usage_fault);

@@ -223,9 +223,9 @@ static void take_usage(struct call *call, const char *text)
 	read_usage(json, &usage, &fault);
 	cJSON_Delete(json);
 	call->usage_fault = fault;
+	usage_exclude(&usage, &call->usage_fault);
 	if (!usage.present)
 		return;
-	usage_exclude(&usage, &call->usage_fault);
 	tally = call_tally(call, 0);
 	if (!tally)
 		return;
