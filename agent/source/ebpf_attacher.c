@@ -386,7 +386,12 @@ static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
 	int r = add_child(&walk, root);
 
 	for (size_t i = 0; !r && i < walk.n; i++) {
-		int added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
+		int added;
+
+		/* A tree that holds the reader itself: it would capture its own capturing. */
+		if (walk.pids[i] == attacher->opts->reader || walk.pids[i] == getpid())
+			continue;
+		added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
 
 		if (added < 0 && (i == 0 || added != -ESRCH))
 			r = added;
