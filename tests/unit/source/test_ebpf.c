@@ -752,7 +752,7 @@ TEST(reader_without_privilege)
 /* A program without any TLS library: that of the test itself may be mapped in its children. */
 static int connects_in_vain(struct pair_log *log, const char *path)
 {
-	execl("/bin/bash", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/1 2>/dev/null; exit 0",
+	execl("/bin/bash", "bash", "-c", "exec 2>/dev/null; exec 3<>/dev/tcp/127.0.0.1/1; exit 0",
 	      (char *)NULL);
 	return 1;
 }
