@@ -58,6 +58,9 @@ $(B)/%.o: %.c | $(BPF_SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# it is included as bytes, which the compiler does not tell
+$(B)/pricing/builtin.o: pricing/card.json
+
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu17 -O2 -g -Wall -Werror -target bpf -mcpu=v3 \
@@ -77,11 +80,38 @@ $(B)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS)
 
-include $(wildcard tests/build.mk)
+include $(wildcard tests/build.mk tests/*/build.mk)
+
+# ---- checks ----
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+check: check-format check-tidy check-deps check-sanitizers
+
+check-format:
+	clang-format --dry-run --Werror $(C_FILES)
+
+check-tidy: $(BPF_SKEL)
+	printf '%s\n' $(SRC) agent/main.c | xargs -P $$(nproc) -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- $(filter-out -Werror,$(ALL_CFLAGS)) 2>/dev/null' sh
+
+check-deps: all unit
+	python3 tests/check_deps.py $(B)
+
+check-sanitizers:
+	$(MAKE) B=$(B)/asan SANITIZE='$(SANITIZERS)' $(B)/asan/tollspan unit
+	python3 tests/run.py --build $(B)/asan --sanitized
+
+install: all
+	install -D -m 755 $(B)/tollspan $(DESTDIR)$(PREFIX)/bin/tollspan
+	install -D -m 755 $(B)/libtollspan-preload.so \
+		$(DESTDIR)$(PREFIX)/lib/tollspan/libtollspan-preload.so
+	install -D -m 644 docs/tollspan.1 $(DESTDIR)$(PREFIX)/share/man/man1/tollspan.1
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all unit clean
+.PHONY: all unit check check-format check-tidy check-deps check-sanitizers install clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

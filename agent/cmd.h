@@ -4,7 +4,10 @@
 #define AGENT_CMD_H
 
 #define EXIT_USAGE 2
-#define EXIT_NOT_STARTED 125 /* of run and record: tollspan failed before CMD was started */
+/* Of run and record, as env(1) and others have them. */
+#define EXIT_NOT_STARTED 125 /* tollspan failed before CMD was started */
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
 
 int cmd_run(int argc, char **argv);
 int cmd_record(int argc, char **argv);

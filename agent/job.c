@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@
 
 #include "agent/cmd.h"
 #include "agent/limits.h"
+#include "agent/user.h"
 
 struct job {
 	pid_t pid;
@@ -30,23 +31,6 @@ struct job {
 
 static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
 				SIGUSR2, SIGCONT, SIGALRM, SIGWINCH};
-
-int job_drop_user(const char *user)
-{
-	const struct passwd *entry;
-
-	errno = 0;
-	entry = getpwnam(user);
-	if (!entry)
-		return errno ? -errno : -ENOENT;
-	if (geteuid() == entry->pw_uid && getuid() == entry->pw_uid)
-		return 0;
-	if (initgroups(entry->pw_name, entry->pw_gid) < 0 ||
-	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
-	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
-		return -errno;
-	return 0;
-}
 
 static void set_preload(const char *library)
 {
@@ -69,7 +53,7 @@ static void job_child(const struct job_opts *opts, const sigset_t *mask, int go_
 	if (read(go_fd, &go, 1) != 1)
 		_exit(EXIT_NOT_STARTED);
 	if (opts->user)
-		error = -job_drop_user(opts->user);
+		error = -user_become(opts->user);
 	if (opts->preload)
 		set_preload(opts->preload);
 	if (opts->environment)
@@ -218,23 +202,34 @@ bool job_ended(const struct job *job)
 	return job->ended;
 }
 
-int job_finish(struct job *job)
+void job_wait(struct job *job)
+{
+	struct pollfd readable = {.fd = job->signal_fd, .events = POLLIN};
+
+	poll(&readable, 1, -1);
+	job_dispatch(job);
+}
+
+int job_status(const struct job *job)
+{
+	return WIFSIGNALED(job->status) ? -WTERMSIG(job->status) : WEXITSTATUS(job->status);
+}
+
+int job_exit(int status)
 {
 	struct rlimit no_core = {0, 0};
-	int signal_number;
 	sigset_t set;
 
-	if (!WIFSIGNALED(job->status))
-		return WEXITSTATUS(job->status);
-	signal_number = WTERMSIG(job->status);
-	setrlimit(RLIMIT_CORE, &no_core);
-	signal(signal_number, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, signal_number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	if (status >= 0)
+		return status;
 	fflush(NULL);
-	raise(signal_number);
-	return 128 + signal_number;
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal(-status, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, -status);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(-status);
+	return 128 - status;
 }
 
 void job_free(struct job *job)

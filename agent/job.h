@@ -42,13 +42,16 @@ void job_dispatch(struct job *job);
 /** job_ended - has the command ended? */
 bool job_ended(const struct job *job);
 
-/** job_finish - exit status as a shell has it; a death by signal is died again. */
-int job_finish(struct job *job);
+/** job_wait - wait until there is something to dispatch, and do so. */
+void job_wait(struct job *job);
+
+/** job_status - of a command that ended: its exit status, or minus the signal it died by. */
+int job_status(const struct job *job);
+
+/** job_exit - what main() is to return for such a status; a death by signal is died again. */
+int job_exit(int status);
 
 /** job_free - a command that was never released ends without having begun. */
 void job_free(struct job *job);
-
-/** job_drop_user - become this passwd user for good. Return: 0 or a negative errno. */
-int job_drop_user(const char *user);
 
 #endif

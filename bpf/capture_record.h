@@ -310,4 +310,93 @@ _Static_assert(sizeof(struct cr_file) == 48, "cr_file");
 
 /* ---- the shim's greeting and ring ---- */
 
+/*
+ * The shim connects to the collector's SOCK_SEQPACKET socket and sends one HELLO. The answer is one
+ * PLAN with the descriptor of a memfd (SCM_RIGHTS), which holds the ring; then both close. Who the
+ * shim is, the kernel says (SO_PEERCRED): what HELLO claims is of its own pid namespace.
+ */
+#define CR_HELLO_MAX (32 * 1024)
+
+struct cr_hello {
+	struct cr_head head;
+	struct cr_process process;
+	/* fields: EXE, MAPPING… */
+};
+
+struct cr_plan {
+	struct cr_head head;
+	cr_u64 ring_bytes; /* cr_ring.size */
+	cr_u64 reserved;
+};
+
+/*
+ * The memfd: struct cr_ring, padded to CR_RING_DATA, then `size` bytes (a power of two, whole
+ * pages) of records, which both sides map twice in a row, so that a record is never split.
+ *
+ * head and tail count bytes since the ring was made. A writer (any thread of the process) takes
+ * room by moving head with compare-and-swap, if head + length - tail <= size; else it counts the
+ * record in lost[]. It then stores its record's first eight bytes as CR_RING_BUSY, with the bytes
+ * of the program that the record carries behind it (u32); writes the rest; and stores the eight
+ * bytes for good in one store (release). The reader copies a record out, zeroes its bytes, and
+ * moves tail (release): so a word of zero says that room was taken, but nothing is written yet.
+ * Records that a process left BUSY, or zero, when it died are of no use and are skipped.
+ */
+#define CR_RING_MAGIC 0x474e4952504c4c54ull /* "TLLPRING" */
+#define CR_RING_VERSION 1
+#define CR_RING_DATA (64 * 1024)
+#define CR_RING_BUSY 0x80000000u
+#define CR_RING_CAUSES 16     /* room for enum cr_cause */
+#define CR_RING_VERDICTS 1024 /* connections that can have a verdict at once; power of two */
+#define CR_RING_PROBES 8      /* slots that one connection may be in */
+
+/* Bytes of an operation that are captured at the verdict HEADS. */
+#define CR_HEADS_MAX 4096
+
+enum cr_ring_verdict {
+	CR_VERDICT_FULL = 0,
+	CR_VERDICT_HEADS = 1,
+	CR_VERDICT_NONE = 2,
+};
+
+struct cr_ring_lost {
+	cr_u64 records;
+	cr_u64 bytes;
+};
+
+/* The reader writes conn last (release); 0 is an empty slot. A connection without one is FULL. */
+struct cr_ring_slot {
+	cr_u64 conn;
+	cr_u64 generation;
+	cr_u64 verdict; /* enum cr_ring_verdict */
+};
+
+struct cr_ring {
+	cr_u64 magic;
+	cr_u32 version;
+	cr_u32 reserved;
+	cr_u64 size; /* of the data */
+	cr_u8 pad[40];
+	cr_u64 head; /* moved by writers */
+	cr_u8 pad2[56];
+	cr_u64 tail; /* moved by the reader */
+	cr_u8 pad3[56];
+	cr_u32 attached; /* 1 once the shim writes here */
+	cr_u32 serial;   /* moved by the reader after each change of a verdict */
+	cr_u8 pad4[56];
+	struct cr_ring_lost lost[CR_RING_CAUSES]; /* by enum cr_cause; writers only add */
+	struct cr_ring_slot verdicts[CR_RING_VERDICTS];
+};
+
+/* Slot of a connection's verdict: the first of CR_RING_PROBES in a row, modulo the table. */
+static inline cr_u32 cr_ring_slot_of(cr_u64 conn)
+{
+	return (cr_u32)((conn * 0x9e3779b97f4a7c15ull) >> 40) & (CR_RING_VERDICTS - 1);
+}
+
+_Static_assert(sizeof(struct cr_hello) == 32, "cr_hello");
+_Static_assert(sizeof(struct cr_plan) == 32, "cr_plan");
+_Static_assert(sizeof(struct cr_ring_slot) == 24, "cr_ring_slot");
+_Static_assert(sizeof(struct cr_ring) == 512 + 24 * CR_RING_VERDICTS, "cr_ring");
+_Static_assert(sizeof(struct cr_ring) <= CR_RING_DATA, "cr_ring fits its pages");
+
 #endif

@@ -150,8 +150,8 @@ struct pricing_card;
 int pricing_card_new(struct pricing_card **ret_card);
 
 /*
- * pricing_card_load - add the rows of a JSON text; a row replaces an earlier one of the same
- *	provider, model and start.
+ * pricing_card_load - add the rows of a JSON text; while a row is valid, it hides those of earlier
+ *	loads for the same provider and model.
  * @error: on failure a text that names the row and what is wrong; may be NULL.
  *
  * Return: 0; -EINVAL for a malformed card, which then adds nothing; -E2BIG past the cap; -ENOMEM.
@@ -166,6 +166,14 @@ int pricing_card_load_file(struct pricing_card *card, const char *path, char *er
 
 /** pricing_card_load_builtin - the card that is compiled in. */
 int pricing_card_load_builtin(struct pricing_card *card, char *error, size_t error_size);
+
+/*
+ * pricing_card_provider - the one provider that has a model of this name (as pricing_price() finds
+ *	it) at a time.
+ * Return: 0; -ENOENT if none has it, -EEXIST if several have.
+ */
+int pricing_card_provider(const struct pricing_card *card, const char *model, int64_t time,
+			  const char **ret_provider);
 
 /** pricing_card_version - date and hash over all that was loaded; lives until the next load. */
 const char *pricing_card_version(const struct pricing_card *card);

@@ -14,7 +14,8 @@ struct ledger;
 
 /*
  * ledger_open - open or create, and bring the schema up to date.
- * @path: NULL for a ledger in memory. Missing folders are made, 0700; the file is 0600.
+ * @path: NULL for a scratch ledger: in memory, beyond LIMIT_SCRATCH_LEDGER in a file without name.
+ * Missing folders are made, 0700; the file is 0600.
  * @error: text for a person on failure; may be NULL.
  * Return: 0 or a negative errno (-ENOTSUP: the file is of a newer tollspan).
  */
@@ -25,24 +26,34 @@ int ledger_open_readonly(struct ledger **ret_ledger, const char *path, char *err
 			 size_t error_size);
 
 /*
- * ledger_begin_writer - this process begins to write; later rows carry the writer's id.
+ * ledger_begin_writer - this process begins to write; later rows carry the writer's id. Comes
+ *	before the first event.
  * @command: "run", "record", "replay", "agent".
  */
 int ledger_begin_writer(struct ledger *ledger, const char *command, const char *version,
 			int64_t wall_ns, int64_t *ret_writer);
 
 /*
- * Write one event. CALL_BEGIN makes an open row, CALL_END settles it; a settled row never changes
+ * Write one event, as a whole or not at all. CALL_BEGIN makes an open row, CALL_END settles it; a
+ * settled row never changes
  * (-EALREADY, or 0 where the same row is written again, as by a second replay).
- * Return: 0 or a negative errno: -ENOSPC, -EIO, -EROFS, -EBUSY.
+ * What does not fit 63 bits is not written as if it did: its charge is then unpriced.
+ * Return: 0 or a negative errno: -ENOSPC, -EIO, -EROFS, -EBUSY, -EBADMSG (damaged file), -ENOMEM.
  */
 int ledger_write_call(struct ledger *ledger, const struct call_event *event);
 int ledger_write_process(struct ledger *ledger, const struct process_event *event);
 int ledger_write_loss(struct ledger *ledger, const struct loss_event *event);
 int ledger_write_unseen(struct ledger *ledger, const struct unseen_event *event);
 
-/** ledger_commit - make what was written durable. Return: 0 or a negative errno. */
+/*
+ * ledger_commit - end the transaction: what was written now survives the death of the process, and
+ *	others see it. While one is open other writers wait, so call this a few times a second.
+ * Return: 0 or a negative errno; also the error that took events back after they had been accepted.
+ */
 int ledger_commit(struct ledger *ledger);
+
+/** ledger_lost - events that were accepted and then taken back, by a full disk for example. */
+uint64_t ledger_lost(const struct ledger *ledger);
 
 /** ledger_close - commits; takes NULL. */
 void ledger_close(struct ledger *ledger);

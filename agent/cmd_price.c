@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tollspan price: what a usage costs, and why. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cards.h"
+#include "agent/cmd.h"
+#include "agent/limits.h"
+#include "agent/price_line.h"
+#include "agent/price_output.h"
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+#include "agent/usage_name.h"
+
+#define ERROR_MAX 1024
+
+/* Values of options without a letter; a bucket's option is OPTION_BUCKET + bucket. */
+enum {
+	OPTION_MODEL = 256,
+	OPTION_PROVIDER,
+	OPTION_TIER,
+	OPTION_REGION,
+	OPTION_VARIANT,
+	OPTION_AT,
+	OPTION_CARD,
+	OPTION_JSON,
+	OPTION_STDIN,
+	OPTION_VALIDATE,
+	OPTION_BUCKET,
+};
+
+struct options {
+	struct pricing_charge charge;
+	const char *card, *validate;
+	int64_t now_ns;
+	bool json, lines, help;
+};
+
+static const struct option plain_options[] = {
+	{"model", required_argument, NULL, OPTION_MODEL},
+	{"provider", required_argument, NULL, OPTION_PROVIDER},
+	{"tier", required_argument, NULL, OPTION_TIER},
+	{"region", required_argument, NULL, OPTION_REGION},
+	{"variant", required_argument, NULL, OPTION_VARIANT},
+	{"at", required_argument, NULL, OPTION_AT},
+	{"card", required_argument, NULL, OPTION_CARD},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"stdin", no_argument, NULL, OPTION_STDIN},
+	{"validate", required_argument, NULL, OPTION_VALIDATE},
+	{"help", no_argument, NULL, 'h'},
+};
+
+#define N_PLAIN (sizeof(plain_options) / sizeof(*plain_options))
+#define BUCKET_OPTION_MAX 32
+
+struct option_table {
+	struct option options[N_PLAIN + PRICING_BUCKETS + 1];
+	char names[PRICING_BUCKETS][BUCKET_OPTION_MAX];
+};
+
+/* A bucket's option is its name with dashes. */
+static void make_options(struct option_table *table)
+{
+	memset(table, 0, sizeof(*table));
+	memcpy(table->options, plain_options, sizeof(plain_options));
+	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
+		char *name = table->names[bucket];
+
+		snprintf(name, BUCKET_OPTION_MAX, "%s",
+			 pricing_bucket_name((enum pricing_bucket)bucket));
+		for (char *c = strchr(name, '_'); c; c = strchr(c, '_'))
+			*c = '-';
+		table->options[N_PLAIN + (size_t)bucket] =
+			(struct option){name, required_argument, NULL, OPTION_BUCKET + bucket};
+	}
+}
+
+static void print_help(const struct option_table *table)
+{
+	puts("usage: tollspan price --model M [--provider P] --QUANTITY N… [options]\n"
+	     "       tollspan price --stdin [options] < JSON lines\n"
+	     "       tollspan price --validate FILE\n"
+	     "\n"
+	     "  --tier T          service tier that was served (standard)\n"
+	     "  --region R        geography (none)\n"
+	     "  --variant V       size and quality of an image, and the like\n"
+	     "  --at TIME         RFC 3339 or a date, in UTC (now)\n"
+	     "  --card FILE       rows that come before those of the other cards\n"
+	     "  --json            one JSON object\n"
+	     "  --stdin           a usage a line, with the names of span attributes\n"
+	     "  --validate FILE   check a card\n"
+	     "\n"
+	     "Quantities (input counts cached tokens in, output counts reasoning in):");
+	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++)
+		printf("  --%s N\n", table->names[bucket]);
+}
+
+static int usage_error(const char *what, const char *why)
+{
+	log_error("price: %s: %s (see tollspan price --help)", what, why);
+	return -EINVAL;
+}
+
+static int set_quantity(struct pricing_usage *usage, enum pricing_bucket bucket, const char *name,
+			const char *text)
+{
+	char option[BUCKET_OPTION_MAX + 2];
+	unsigned long long quantity;
+	char *end;
+
+	snprintf(option, sizeof(option), "--%s", name);
+	errno = 0;
+	quantity = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno)
+		return usage_error(option, "needs a whole number");
+	if (pricing_usage_has(usage, bucket))
+		return usage_error(option, "given twice");
+	pricing_usage_set(usage, bucket, quantity);
+	return 0;
+}
+
+static int set_time(struct options *options, const char *text)
+{
+	int64_t time_ns;
+
+	if (clock_parse(text, options->now_ns, &time_ns) < 0)
+		return usage_error("--at", "needs a time in RFC 3339 or a date");
+	options->now_ns = time_ns;
+	return 0;
+}
+
+static int set_option(struct options *options, int option, const char *name)
+{
+	switch (option) {
+	case OPTION_MODEL:
+		options->charge.model = optarg;
+		return 0;
+	case OPTION_PROVIDER:
+		options->charge.provider = optarg;
+		return 0;
+	case OPTION_TIER:
+		options->charge.tier = optarg;
+		return 0;
+	case OPTION_REGION:
+		options->charge.region = optarg;
+		return 0;
+	case OPTION_VARIANT:
+		options->charge.variant = optarg;
+		return 0;
+	case OPTION_AT:
+		return set_time(options, optarg);
+	case OPTION_CARD:
+		options->card = optarg;
+		return 0;
+	case OPTION_JSON:
+		options->json = true;
+		return 0;
+	case OPTION_STDIN:
+		options->lines = true;
+		return 0;
+	case OPTION_VALIDATE:
+		options->validate = optarg;
+		return 0;
+	case 'h':
+		options->help = true;
+		return 0;
+	}
+	return set_quantity(&options->charge.usage, (enum pricing_bucket)(option - OPTION_BUCKET),
+			    name, optarg);
+}
+
+/* The bucket that the parts exceed is the total as it was given. */
+static int check_charge(struct options *options)
+{
+	enum pricing_bucket bucket;
+	char what[64];
+
+	if (!options->charge.model)
+		return usage_error("--model", "is needed");
+	if (!options->charge.usage.present)
+		return usage_error("quantities", "none is given, such as --input N");
+	if (pricing_usage_exclude(&options->charge.usage, &bucket) < 0) {
+		snprintf(what, sizeof(what), "--%s", pricing_bucket_name(bucket));
+		return usage_error(what, "is less than its parts");
+	}
+	return 0;
+}
+
+static int parse_options(int argc, char **argv, const struct option_table *table,
+			 struct options *options)
+{
+	int option, index = 0, r = 0;
+
+	optind = 0;
+	opterr = 0;
+	options->now_ns = (int64_t)clock_boot_ns() + clock_wall_offset_ns();
+	while (r >= 0 && (option = getopt_long(argc, argv, ":h", table->options, &index)) != -1) {
+		if (option == '?' || option == ':')
+			return usage_error(argv[optind - 1],
+					   option == ':' ? "needs a value" : "no such option");
+		r = set_option(options, option, table->options[index].name);
+	}
+	if (r < 0 || options->help)
+		return r;
+	if (optind < argc)
+		return usage_error(argv[optind], "unexpected");
+	options->charge.time =
+		options->now_ns / NS_PER_SECOND - (options->now_ns % NS_PER_SECOND < 0);
+	if (options->validate || options->lines)
+		return 0;
+	return check_charge(options);
+}
+
+static int validate(const char *path)
+{
+	struct pricing_card *card = NULL;
+	char error[ERROR_MAX] = "out of memory";
+	int r = pricing_card_new(&card);
+
+	if (r >= 0)
+		r = pricing_card_load_file(card, path, error, sizeof(error));
+	if (r < 0)
+		log_error("%s: %s", path, error);
+	else
+		printf("%s: valid, version %s\n", path, pricing_card_version(card));
+	pricing_card_free(card);
+	return r;
+}
+
+/* Without a provider, the one that has the model. */
+static void find_provider(const struct pricing_card *card, struct pricing_charge *charge)
+{
+	if (!charge->provider)
+		pricing_card_provider(card, charge->model, charge->time, &charge->provider);
+}
+
+static int price_text(const struct pricing_card *card, const char *text, size_t length,
+		      int64_t now_ns, uint64_t number)
+{
+	char error[ERROR_MAX] = "", what[ERROR_MAX + 32];
+	struct pricing_result result;
+	struct price_line *line = NULL;
+	int r = price_line_parse(&line, text, length, now_ns, error, sizeof(error));
+	int written;
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		snprintf(what, sizeof(what), "line %" PRIu64 ": %s", number, error);
+		written = price_output_error(stdout, what);
+		return written < 0 ? written : r;
+	}
+	find_provider(card, price_line_charge(line));
+	pricing_price(card, price_line_charge(line), &result);
+	r = price_output_json(stdout, card, &result);
+	price_line_free(line);
+	return r;
+}
+
+/*
+ * Reads a line into text, without its end; of a longer one the rest is dropped.
+ * Return: its length, LIMIT_PRICE_LINE + 1 for one that is too long, or -1 at the end.
+ */
+static long read_line(char text[LIMIT_PRICE_LINE])
+{
+	size_t length = 0;
+	int c = getc_unlocked(stdin);
+
+	if (c == EOF)
+		return -1;
+	for (; c != EOF && c != '\n'; c = getc_unlocked(stdin)) {
+		if (length < LIMIT_PRICE_LINE)
+			text[length] = (char)c;
+		length += length <= LIMIT_PRICE_LINE;
+	}
+	return (long)length;
+}
+
+static int price_lines(const struct pricing_card *card, int64_t now_ns)
+{
+	char *text = malloc(LIMIT_PRICE_LINE);
+	uint64_t number = 0;
+	int result = 0;
+	long length;
+
+	if (!text)
+		return -ENOMEM;
+	while ((length = read_line(text)) >= 0) {
+		int r;
+
+		number++;
+		if ((unsigned long)length > LIMIT_PRICE_LINE)
+			r = price_output_error(stdout, "line too long") < 0 ? -ENOMEM : -EINVAL;
+		else
+			r = price_text(card, text, (size_t)length, now_ns, number);
+		if (r < 0)
+			result = r;
+		if (r == -ENOMEM)
+			break;
+	}
+	free(text);
+	if (result == -EINVAL)
+		log_error("price: some lines could not be read: see their \"error\"");
+	return result;
+}
+
+static int price_one(const struct pricing_card *card, struct options *options)
+{
+	struct pricing_result result;
+
+	find_provider(card, &options->charge);
+	pricing_price(card, &options->charge, &result);
+	if (options->json)
+		return price_output_json(stdout, card, &result);
+	price_output_text(stdout, card, &options->charge, &result);
+	return 0;
+}
+
+int cmd_price(int argc, char **argv)
+{
+	struct pricing_card *card = NULL;
+	struct options options = {0};
+	struct option_table table;
+	char error[ERROR_MAX] = "";
+	int r;
+
+	make_options(&table);
+	if (parse_options(argc, argv, &table, &options) < 0)
+		return EXIT_USAGE;
+	if (options.help) {
+		print_help(&table);
+		return EXIT_SUCCESS;
+	}
+	if (options.validate)
+		return validate(options.validate) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	r = cards_load(&card, options.card, error, sizeof(error));
+	if (r < 0) {
+		log_error("%s", error);
+		return EXIT_FAILURE;
+	}
+	r = options.lines ? price_lines(card, options.now_ns) : price_one(card, &options);
+	if (r == -ENOMEM)
+		log_error("price: out of memory");
+	if (fflush(stdout) || ferror(stdout)) {
+		log_error("price: standard output: can not be written");
+		r = -EIO;
+	}
+	pricing_card_free(card);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

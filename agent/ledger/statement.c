@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every statement of the ledger, and how statements are bound and run. */
+#include "agent/ledger/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/util/text.h"
+
+static const char *const texts[STATEMENTS] = {
+	[STATEMENT_SAVEPOINT] = "SAVEPOINT event",
+	[STATEMENT_RELEASE] = "RELEASE event",
+	[STATEMENT_UNDO] = "ROLLBACK TO event",
+
+	[STATEMENT_PROCESS] =
+		"INSERT INTO process (boot_id, pid, start_ticks, parent_pid, parent_start_ticks,"
+		" start_ns, exit_ns, exit_status, uid, is_root, executable, name, arguments,"
+		" cgroup, service_name)"
+		" VALUES (:boot_id, :pid, :start_ticks, :parent_pid, :parent_start_ticks,"
+		" :start_ns, :exit_ns, :exit_status, :uid, :is_root, :executable, :name, :arguments,"
+		" :cgroup, :service_name)"
+		" ON CONFLICT (boot_id, pid, start_ticks) DO UPDATE SET"
+		" parent_pid = coalesce(excluded.parent_pid, parent_pid),"
+		" parent_start_ticks = coalesce(excluded.parent_start_ticks, parent_start_ticks),"
+		" start_ns = coalesce(excluded.start_ns, start_ns),"
+		" exit_ns = coalesce(excluded.exit_ns, exit_ns),"
+		" exit_status = coalesce(excluded.exit_status, exit_status),"
+		" uid = coalesce(excluded.uid, uid), is_root = max(excluded.is_root, is_root),"
+		" executable = coalesce(excluded.executable, executable),"
+		" name = coalesce(excluded.name, name),"
+		" arguments = coalesce(excluded.arguments, arguments),"
+		" cgroup = coalesce(excluded.cgroup, cgroup),"
+		" service_name = coalesce(excluded.service_name, service_name)",
+	[STATEMENT_FIND_PROCESS] = "SELECT id FROM process WHERE boot_id = :boot_id"
+				   " AND pid = :pid AND start_ticks = :start_ticks",
+
+	[STATEMENT_FIND_CALL] =
+		"SELECT id, settled IS NOT NULL,"
+		" end_ns IS :end_ns AND response_model IS :response_model"
+		" AND http_status IS :http_status AND cost_status = :cost_status"
+		" AND raw_usage IS :raw_usage AND card_version IS :card_version"
+		" AND (SELECT count(*) FROM charge WHERE call = call.id) = :n_charges"
+		" FROM call WHERE trace_id = :trace_id AND span_id = :span_id",
+	[STATEMENT_CALL] =
+		"INSERT INTO call (id, trace_id, span_id, parent_span_id, writer, process,"
+		" root_process, settled, start_ns, end_ns, first_token_ns, operation, provider,"
+		" provider_known, family, request_model, response_model, response_id,"
+		" conversation_id, method, path, server_address, server_port, peer_address,"
+		" peer_port, sni, library, http_status, error_type, key_fingerprint, traceparent,"
+		" streaming, billing, cost_status, completeness, partial, bytes_seen,"
+		" bytes_declared, raw_usage, card_version, capture, connection, generation, layer,"
+		" position)"
+		" VALUES (:id, :trace_id, :span_id, :parent_span_id, :writer, :process,"
+		" :root_process,"
+		" iif(:settle, (SELECT coalesce(max(settled), 0) + 1 FROM call), NULL),"
+		" :start_ns, :end_ns, :first_token_ns, :operation, :provider, :provider_known,"
+		" :family, :request_model, :response_model, :response_id, :conversation_id,"
+		" :method, :path, :server_address, :server_port, :peer_address, :peer_port, :sni,"
+		" :library, :http_status, :error_type, :key_fingerprint, :traceparent, :streaming,"
+		" :billing, :cost_status, :completeness, :partial, :bytes_seen, :bytes_declared,"
+		" :raw_usage, :card_version, :capture, :connection, :generation, :layer, :position)"
+		" ON CONFLICT (id) DO UPDATE SET settled = excluded.settled,"
+		" process = excluded.process, root_process = excluded.root_process,"
+		" start_ns = excluded.start_ns, end_ns = excluded.end_ns,"
+		" first_token_ns = excluded.first_token_ns, operation = excluded.operation,"
+		" provider = excluded.provider, provider_known = excluded.provider_known,"
+		" family = excluded.family, request_model = excluded.request_model,"
+		" response_model = excluded.response_model, response_id = excluded.response_id,"
+		" conversation_id = excluded.conversation_id, method = excluded.method,"
+		" path = excluded.path, server_address = excluded.server_address,"
+		" server_port = excluded.server_port, peer_address = excluded.peer_address,"
+		" peer_port = excluded.peer_port, sni = excluded.sni, library = excluded.library,"
+		" http_status = excluded.http_status, error_type = excluded.error_type,"
+		" key_fingerprint = excluded.key_fingerprint, streaming = excluded.streaming,"
+		" billing = excluded.billing, cost_status = excluded.cost_status,"
+		" completeness = excluded.completeness, partial = excluded.partial,"
+		" bytes_seen = excluded.bytes_seen, bytes_declared = excluded.bytes_declared,"
+		" raw_usage = excluded.raw_usage, card_version = excluded.card_version,"
+		" capture = excluded.capture WHERE settled IS NULL RETURNING id",
+	[STATEMENT_DROP_CHARGES] = "DELETE FROM charge WHERE call = :call",
+	[STATEMENT_DROP_ATTRIBUTES] = "DELETE FROM attribute WHERE call = :call",
+	[STATEMENT_ATTRIBUTE] = "INSERT OR REPLACE INTO attribute (call, name, value)"
+				" VALUES (:call, :name, :value)",
+
+	[STATEMENT_CHARGE] =
+		"INSERT INTO charge (call, number, model, tier, region, variant, input_tokens,"
+		" output_tokens) VALUES (:call, :number, :model, :tier, :region, :variant,"
+		" :input_tokens, :output_tokens) RETURNING id",
+	[STATEMENT_USAGE] = "INSERT INTO usage (charge, bucket, quantity)"
+			    " VALUES (:charge, :bucket, :quantity)",
+	[STATEMENT_PRICE] =
+		"INSERT INTO price (charge, pricing, status, missing, currency, amount,"
+		" card_version, card_row, source) VALUES (:charge, 0, :status, :missing, :currency,"
+		" :amount, :card_version, :card_row, :source)",
+	[STATEMENT_PRICE_LINE] =
+		"INSERT INTO price_line (charge, pricing, line, bucket, billed_as, quantity, rate,"
+		" per, amount) VALUES (:charge, 0, :line, :bucket, :billed_as, :quantity, :rate,"
+		" :per, :amount)",
+
+	[STATEMENT_LOSS] =
+		"INSERT INTO loss (writer, process, cause, name, records, bytes, time_ns, duplicate)"
+		" VALUES (:writer, :process, :cause, :name, :records, :bytes, :time_ns,"
+		" EXISTS (SELECT 1 FROM loss WHERE time_ns = :time_ns AND writer < :writer"
+		" AND process IS :process AND cause = :cause AND name IS :name"
+		" AND records = :records AND bytes = :bytes))",
+	[STATEMENT_UNSEEN] =
+		"INSERT OR IGNORE INTO unseen (writer, process, executable, reason, remedy,"
+		" time_ns, duplicate)"
+		" VALUES (:writer, :process, :executable, :reason, :remedy, :time_ns,"
+		" EXISTS (SELECT 1 FROM unseen WHERE time_ns = :time_ns AND writer < :writer"
+		" AND process IS :process AND executable IS :executable AND reason = :reason))",
+
+	[STATEMENT_CALLS] =
+		"SELECT c.id, c.settled, c.trace_id, c.span_id, c.parent_span_id, c.start_ns,"
+		" c.end_ns, c.first_token_ns, c.operation, c.provider, c.request_model,"
+		" c.response_model, c.response_id, c.conversation_id, c.method, c.path,"
+		" c.server_address, c.server_port, c.http_status, c.error_type, c.key_fingerprint,"
+		" c.cost_status, c.completeness, c.card_version, c.capture, c.process, p.pid, p.name,"
+		" p.executable, iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known"
+		" FROM call c LEFT JOIN process p ON p.id = c.process"
+		" WHERE (:writer = 0 OR c.writer = :writer)"
+		" AND c.start_ns >= :since AND c.start_ns < :until"
+		" AND (:trace_id IS NULL OR c.trace_id = :trace_id)"
+		" AND (:settled_after < 0 OR c.settled > :settled_after)"
+		" ORDER BY iif(:settled_after < 0, c.start_ns, c.settled), c.id",
+	[STATEMENT_NEWEST_TRACE] =
+		"SELECT trace_id FROM call WHERE (:writer = 0 OR writer = :writer)"
+		" AND start_ns >= :since AND start_ns < :until ORDER BY start_ns DESC, id DESC"
+		" LIMIT 1",
+	/* Hex digits sort below "g": a range, so that the index serves. */
+	[STATEMENT_FIND_TRACE] = "SELECT DISTINCT trace_id FROM call WHERE trace_id >= :prefix"
+				 " AND trace_id < :prefix || 'g' LIMIT 2",
+	[STATEMENT_LAST_SETTLED] = "SELECT coalesce(max(settled), 0) FROM call",
+	[STATEMENT_CHARGES] =
+		"SELECT ch.id, ch.model, ch.tier, ch.region, ch.variant, p.status, p.missing,"
+		" p.currency, p.amount FROM charge ch"
+		" LEFT JOIN price p ON p.charge = ch.id AND p.pricing = 0"
+		" WHERE ch.call = :call ORDER BY ch.number",
+	[STATEMENT_USAGES] = "SELECT bucket, quantity FROM usage WHERE charge = :charge",
+	[STATEMENT_ATTRIBUTES] = "SELECT name, value FROM attribute WHERE call = :call"
+				 " ORDER BY name",
+	[STATEMENT_LOSSES] = "SELECT cause, name, records, bytes FROM loss"
+			     " WHERE iif(:writer, writer = :writer, NOT duplicate)"
+			     " AND time_ns >= :since AND time_ns < :until"
+			     " ORDER BY cause, name",
+	[STATEMENT_UNSEENS] =
+		"SELECT p.pid, coalesce(u.executable, p.executable, p.name), u.reason, u.remedy"
+		" FROM unseen u LEFT JOIN process p ON p.id = u.process"
+		" WHERE iif(:writer, u.writer = :writer, NOT u.duplicate)"
+		" AND u.time_ns >= :since AND u.time_ns < :until ORDER BY u.id",
+	[STATEMENT_ANCESTORS] =
+		"WITH RECURSIVE line (id, depth) AS (SELECT :process, 0 UNION SELECT parent.id,"
+		" line.depth + 1 FROM line JOIN process child ON child.id = line.id"
+		" JOIN process parent ON parent.boot_id = child.boot_id"
+		" AND parent.pid = child.parent_pid"
+		" AND parent.start_ticks = child.parent_start_ticks"
+		" WHERE NOT child.is_root AND line.depth < :depth)"
+		" SELECT p.id, p.pid, p.start_ns, p.exit_ns, p.is_root, p.executable, p.name,"
+		" iif(json_valid(p.arguments), json(p.arguments), NULL)"
+		" FROM line JOIN process p ON p.id = line.id ORDER BY line.depth",
+};
+
+/* What the file system said, where SQLite tells no more than that something failed. */
+static int system_errno(sqlite3 *db, int otherwise)
+{
+	int error = db ? sqlite3_system_errno(db) : 0;
+
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+		return -ENOSPC;
+	return error ? -error : otherwise;
+}
+
+int ledger_errno(sqlite3 *db, int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return -EACCES;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* its tables are not ours */
+	case SQLITE_MISMATCH:
+		return -EBADMSG;
+	case SQLITE_CANTOPEN:
+		return system_errno(db, -ENOENT);
+	case SQLITE_TOOBIG:
+		return -E2BIG;
+	case SQLITE_IOERR:
+		return system_errno(db, -EIO);
+	default:
+		return -EIO;
+	}
+}
+
+int ledger_statement(struct ledger *ledger, enum statement which, sqlite3_stmt **ret_statement)
+{
+	sqlite3_stmt **statement = &ledger->statements[which];
+	int r;
+
+	if (!*statement) {
+		r = sqlite3_prepare_v3(ledger->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+				       statement, NULL);
+		if (r != SQLITE_OK)
+			return ledger_errno(ledger->db, r);
+	}
+	sqlite3_reset(*statement);
+	sqlite3_clear_bindings(*statement);
+	*ret_statement = *statement;
+	return 0;
+}
+
+int ledger_step(struct ledger *ledger, sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement), r;
+
+	if (result == SQLITE_ROW)
+		return 1;
+	r = ledger_errno(ledger->db, result);
+	sqlite3_reset(statement);
+	return r;
+}
+
+int ledger_run(struct ledger *ledger, sqlite3_stmt *statement)
+{
+	int r;
+
+	do
+		r = ledger_step(ledger, statement);
+	while (r == 1);
+	return r;
+}
+
+static int bind_result(int index, int result)
+{
+	if (index == 0)
+		return -EINVAL;
+	return result == SQLITE_NOMEM ? -ENOMEM : ledger_errno(NULL, result);
+}
+
+void ledger_bind_int_if(sqlite3_stmt *statement, const char *name, bool present, int64_t value,
+			int *r)
+{
+	int index = sqlite3_bind_parameter_index(statement, name);
+
+	if (*r == 0 && present)
+		*r = bind_result(index, sqlite3_bind_int64(statement, index, value));
+}
+
+void ledger_bind_int(sqlite3_stmt *statement, const char *name, int64_t value, int *r)
+{
+	ledger_bind_int_if(statement, name, true, value, r);
+}
+
+/* A text that is not UTF-8 would trip every other reader of the file. */
+static int bind_repaired(sqlite3_stmt *statement, int index, const char *text, size_t length)
+{
+	struct buffer repaired;
+	int r;
+
+	buffer_init(&repaired, 3 * length);
+	r = text_append_valid(&repaired, text, length);
+	if (r == 0)
+		r = bind_result(
+			index, sqlite3_bind_text64(statement, index, (const char *)repaired.data,
+						   repaired.length, SQLITE_TRANSIENT, SQLITE_UTF8));
+	buffer_free(&repaired);
+	return r;
+}
+
+void ledger_bind_text(sqlite3_stmt *statement, const char *name, const char *text, int *r)
+{
+	int index = sqlite3_bind_parameter_index(statement, name);
+	size_t length;
+
+	if (*r < 0 || !text)
+		return;
+	length = strlen(text);
+	if (!text_valid(text, length))
+		*r = bind_repaired(statement, index, text, length);
+	else
+		*r = bind_result(index, sqlite3_bind_text64(statement, index, text, length,
+							    SQLITE_TRANSIENT, SQLITE_UTF8));
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/price_line.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/util/clock.h"
+#include "agent/usage_name.h"
+
+#define QUANTITY_MAX 9007199254740992.0 /* 2^53: exact in a double */
+
+struct price_line {
+	cJSON *object; /* the charge's texts are in it */
+	struct pricing_charge charge;
+};
+
+struct reader {
+	struct price_line *line;
+	char *error;
+	size_t error_size;
+};
+
+static int bad(const struct reader *reader, const char *name, const char *why)
+{
+	snprintf(reader->error, reader->error_size, "%.128s %s", name, why);
+	return -EINVAL;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return !strncmp(text, start, strlen(start));
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), end_length = strlen(end);
+
+	return length >= end_length && !strcmp(text + length - end_length, end);
+}
+
+static int read_text(const struct reader *reader, const char *name, const char **ret_text)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(reader->line->object, name);
+
+	if (!value || cJSON_IsNull(value))
+		return 0;
+	if (!cJSON_IsString(value))
+		return bad(reader, name, "is not a text");
+	*ret_text = cJSON_GetStringValue(value);
+	return 0;
+}
+
+static int read_time(const struct reader *reader, int64_t now_ns)
+{
+	const char *text = NULL;
+	int64_t time_ns = now_ns;
+	int r = read_text(reader, "start_time", &text);
+
+	if (r >= 0)
+		r = read_text(reader, "time", &text);
+	if (r < 0)
+		return r;
+	if (text && (strchr("0123456789", *text) == NULL || strlen(text) < 10 ||
+		     clock_parse(text, now_ns, &time_ns) < 0))
+		return bad(reader, "time", "is neither RFC 3339 nor a date");
+	/* towards the past, before 1970 too */
+	reader->line->charge.time = time_ns / NS_PER_SECOND - (time_ns % NS_PER_SECOND < 0);
+	return 0;
+}
+
+static int read_quantity(const struct reader *reader, const cJSON *value)
+{
+	double number = cJSON_GetNumberValue(value);
+
+	for (int i = 0; i < PRICING_BUCKETS; i++) {
+		enum pricing_bucket bucket = (enum pricing_bucket)i;
+
+		if (strcmp(value->string, usage_name(bucket)) != 0)
+			continue;
+		if (cJSON_IsNull(value))
+			return 0;
+		if (!(number >= 0 && number <= QUANTITY_MAX) || (double)(uint64_t)number != number)
+			return bad(reader, value->string, "is not a whole number");
+		if (pricing_usage_has(&reader->line->charge.usage, bucket))
+			return bad(reader, value->string, "is there twice");
+		pricing_usage_set(&reader->line->charge.usage, bucket, (uint64_t)number);
+		return 0;
+	}
+	return bad(reader, value->string, "is not a quantity that is known");
+}
+
+/* The tier that was served, and the geography, under the names that spans have for them. */
+static int read_rate(const struct reader *reader, const char *name)
+{
+	struct pricing_charge *charge = &reader->line->charge;
+	const char *speed = NULL;
+	int r = 0;
+
+	if (ends_with(name, ".response.service_tier") && !charge->tier)
+		return read_text(reader, name, &charge->tier);
+	if (ends_with(name, ".response.inference_geo"))
+		return read_text(reader, name, &charge->region);
+	if (ends_with(name, ".response.speed"))
+		r = read_text(reader, name, &speed);
+	if (r >= 0 && speed && strcmp(speed, "standard") != 0)
+		charge->tier = speed;
+	return r;
+}
+
+static int read_fields(const struct reader *reader)
+{
+	for (const cJSON *value = reader->line->object->child; value; value = value->next) {
+		int r;
+
+		if (starts_with(value->string, "gen_ai.usage.cost"))
+			continue;
+		if (starts_with(value->string, "gen_ai.usage.") ||
+		    starts_with(value->string, "tollspan.usage."))
+			r = read_quantity(reader, value);
+		else
+			r = read_rate(reader, value->string);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_line(const struct reader *reader, int64_t now_ns)
+{
+	struct pricing_charge *charge = &reader->line->charge;
+	enum pricing_bucket bucket;
+	int r;
+
+	if (!cJSON_IsObject(reader->line->object))
+		return bad(reader, "the line", "is not a JSON object");
+	r = read_fields(reader);
+	if (r >= 0)
+		r = read_text(reader, "gen_ai.provider.name", &charge->provider);
+	if (r >= 0)
+		r = read_text(reader, "gen_ai.request.model", &charge->model);
+	if (r >= 0)
+		r = read_text(reader, "gen_ai.response.model", &charge->model);
+	if (r >= 0)
+		r = read_text(reader, "tollspan.region", &charge->region);
+	if (r >= 0)
+		r = read_time(reader, now_ns);
+	if (r < 0)
+		return r;
+	if (!charge->model)
+		return bad(reader, "gen_ai.request.model", "is missing");
+	if (!charge->usage.present)
+		return bad(reader, "gen_ai.usage.*", "is missing");
+	if (usage_from_values(&charge->usage, &bucket) < 0)
+		return bad(reader, usage_name(bucket), "is less than its parts");
+	return 0;
+}
+
+int price_line_parse(struct price_line **ret_line, const char *text, size_t length, int64_t now_ns,
+		     char *error, size_t error_size)
+{
+	struct price_line *line = calloc(1, sizeof(*line));
+	struct reader reader = {line, error, error_size};
+	const char *end = NULL;
+	int r;
+
+	if (!line)
+		return -ENOMEM;
+	line->object = cJSON_ParseWithLengthOpts(text, length, &end, false);
+	while (line->object && end < text + length && strchr(" \t\r\n", *end) && *end)
+		end++;
+	if (!line->object || end != text + length)
+		r = bad(&reader, "the line", "is not JSON");
+	else
+		r = read_line(&reader, now_ns);
+	if (r < 0) {
+		price_line_free(line);
+		return r;
+	}
+	*ret_line = line;
+	return 0;
+}
+
+struct pricing_charge *price_line_charge(struct price_line *line)
+{
+	return &line->charge;
+}
+
+void price_line_free(struct price_line *line)
+{
+	if (!line)
+		return;
+	cJSON_Delete(line->object);
+	free(line);
+}

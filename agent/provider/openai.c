@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "agent/provider/openai.h"
+
+void openai_request(struct call *call)
+{
+	const struct document *d = call->request;
+
+	call_set(call, CALL_REQUEST_MODEL, document_string(d, OPENAI_MODEL));
+	call->streaming = call->streaming || document_is_true(d, OPENAI_STREAM);
+	call_attribute(call, "openai.request.service_tier", document_string(d, OPENAI_TIER));
+	call_attribute(call, "tollspan.request.user", document_string(d, OPENAI_USER));
+	call_attribute(call, "tollspan.request.safety_identifier",
+		       document_string(d, OPENAI_SAFETY_IDENTIFIER));
+	call_attribute(call, "tollspan.request.prompt_cache_key",
+		       document_string(d, OPENAI_PROMPT_CACHE_KEY));
+	call_attribute(call, "tollspan.request.metadata", document_raw(d, OPENAI_METADATA));
+}
+
+void openai_tier(struct call *call, const char *tier)
+{
+	if (!tier)
+		return;
+	call_attribute(call, "openai.response.service_tier", tier);
+	/* "auto" is what was asked for; what was served is told later, or is the default */
+	if (strcmp(tier, "auto"))
+		call_set(call, CALL_TIER, tier);
+}
+
+void openai_error(struct call *call, const char *type, const char *code)
+{
+	call_attribute(call, "tollspan.error.code", code);
+	if (!type || !*type)
+		type = code;
+	call_set(call, CALL_ERROR_TYPE, type && *type ? type : "error");
+}

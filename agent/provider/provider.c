@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/provider/provider.h"
+#include "agent/provider/background.h"
+#include "agent/provider/call.h"
+#include "agent/provider/endpoint.h"
+#include "agent/provider/family.h"
+#include "agent/provider/field.h"
+#include "agent/util/map.h"
+
+struct provider {
+	call_sink sink;
+	void *context;
+	struct map *calls;         /* by id of the exchange */
+	struct call *first, *last; /* in the order in which they began */
+	struct background *background;
+	struct endpoint *endpoints;
+	size_t n_endpoints;
+};
+
+int provider_new(struct provider **ret_provider, call_sink sink, void *context)
+{
+	struct provider *provider = calloc(1, sizeof(*provider));
+
+	if (!provider)
+		return -ENOMEM;
+	provider->sink = sink;
+	provider->context = context;
+	if (map_new(&provider->calls, sizeof(uint64_t), LIMIT_CALLS) < 0 ||
+	    background_new(&provider->background) < 0) {
+		provider_free(provider);
+		return -ENOMEM;
+	}
+	*ret_provider = provider;
+	return 0;
+}
+
+void provider_free(struct provider *provider)
+{
+	if (!provider)
+		return;
+	while (provider->first) {
+		struct call *call = provider->first;
+
+		provider->first = call->next;
+		call_free(call);
+	}
+	map_free(provider->calls);
+	background_free(provider->background);
+	free(provider->endpoints);
+	free(provider);
+}
+
+int provider_add_endpoint(struct provider *provider, const char *text)
+{
+	struct endpoint endpoint, *grown;
+	int r = endpoint_parse(text, &endpoint);
+
+	if (r < 0)
+		return r;
+	if (provider->n_endpoints == LIMIT_ENDPOINTS)
+		return -EINVAL;
+	grown = realloc(provider->endpoints, (provider->n_endpoints + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	grown[provider->n_endpoints++] = endpoint;
+	provider->endpoints = grown;
+	return 0;
+}
+
+/* ---- open calls ---- */
+
+static int add_call(struct provider *provider, struct call *call)
+{
+	int r = map_put(provider->calls, &call->id, call);
+
+	if (r < 0)
+		return r;
+	call->prev = provider->last;
+	if (provider->last)
+		provider->last->next = call;
+	else
+		provider->first = call;
+	provider->last = call;
+	return 0;
+}
+
+static void drop_call(struct provider *provider, struct call *call)
+{
+	map_remove(provider->calls, &call->id);
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		provider->first = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	else
+		provider->last = call->prev;
+	call_free(call);
+}
+
+static int emit(struct provider *provider, struct call *call, enum call_event_type type,
+		const struct conn_info *info, uint64_t end_ns)
+{
+	return call_emit(call, type, info, end_ns, provider->sink, provider->context);
+}
+
+/* ---- where a request goes ---- */
+
+struct target {
+	char host[ENDPOINT_HOST_MAX]; /* "" unknown */
+	uint16_t port;
+	unsigned int groups; /* families that may be there */
+	bool vouched;
+	struct host known;
+	unsigned int billed; /* families that are billed like their provider */
+};
+
+static void peer_text(const struct cr_address *peer, char host[ENDPOINT_HOST_MAX])
+{
+	if (peer->family == 4)
+		inet_ntop(AF_INET, peer->bytes, host, ENDPOINT_HOST_MAX);
+	else if (peer->family == 6)
+		inet_ntop(AF_INET6, peer->bytes, host, ENDPOINT_HOST_MAX);
+}
+
+static void find_host(const struct exchange_event *event, struct target *target)
+{
+	const struct conn_info *info = event->info;
+	const char *name = event->authority;
+
+	if (name && !endpoint_split_host(name, strlen(name), target->host, &target->port)) {
+		if (!target->port)
+			target->port = event->conn->layer == CR_LAYER_SOCKET ? 80 : 443;
+		return;
+	}
+	if (!info)
+		return;
+	if (!info->sni ||
+	    endpoint_split_host(info->sni, strlen(info->sni), target->host, &target->port))
+		peer_text(&info->peer, target->host);
+	target->port = info->peer.family ? info->peer.port : 443;
+}
+
+static void find_target(const struct provider *provider, const struct exchange_event *event,
+			struct target *target)
+{
+	find_host(event, target);
+	for (size_t i = 0; i < provider->n_endpoints; i++) {
+		const struct endpoint *e = &provider->endpoints[i];
+
+		if (!strcmp(e->host, target->host) && (!e->port || e->port == target->port))
+			target->billed |= e->groups;
+	}
+	if (target->billed) {
+		target->vouched = true;
+		target->groups = target->billed;
+		return;
+	}
+	host_find(target->host, &target->known);
+	target->billed = target->known.billed;
+	target->vouched = target->known.named;
+	target->groups = target->billed ? target->billed : GROUP_OPENAI | GROUP_ANTHROPIC;
+}
+
+/* Nobody vouches for the host: the body must be JSON as far as its head tells. */
+static bool may_be_json(const struct exchange_event *event)
+{
+	const struct header_field *type = field_find(event, "content-type");
+	size_t length = 0;
+
+	if (!type)
+		return true;
+	while (length < type->value_length && !strchr("; \t", type->value[length]))
+		length++;
+	return length >= 4 && !strncasecmp(type->value + length - 4, "json", 4);
+}
+
+static int open_documents(struct call *call)
+{
+	const struct family *family = call->family;
+	int r = 0;
+
+	if (family->request)
+		r = document_new(&call->request, family->request, NULL, NULL);
+	if (!r && family->response)
+		r = document_new(&call->response, family->response, family->on_response, call);
+	return r;
+}
+
+static void fill_call(struct call *call, const struct exchange_event *event,
+		      const struct target *target)
+{
+	size_t path = strcspn(event->target, "?#");
+
+	call->id = event->id;
+	call->conn = *event->conn;
+	call->position = event->position;
+	call->start_ns = call->last_ns = event->time_ns;
+	call->vouched = target->vouched;
+	call->provider_known = target->billed & call->family->group;
+	call->port = target->port;
+	call_set(call, CALL_PROVIDER,
+		 target->known.provider ? target->known.provider : call->family->provider);
+	call_set(call, CALL_REGION, target->known.region);
+	call_set(call, CALL_METHOD, event->method);
+	call_set_bytes(call, CALL_PATH, event->target, path);
+	call_set(call, CALL_SERVER_ADDRESS, target->host);
+	call_set(call, CALL_KEY_FINGERPRINT, event->key_fingerprint);
+	field_take_request(call, event);
+}
+
+static int on_request_head(struct provider *provider, const struct exchange_event *event)
+{
+	struct target target = {0};
+	const struct family *family;
+	char path[LIMIT_VALUE];
+	struct call *call;
+	size_t length;
+	int r;
+
+	if (!event->method || !event->target)
+		return EXCHANGE_IGNORE;
+	length = strcspn(event->target, "?#");
+	if (length >= sizeof(path))
+		return EXCHANGE_IGNORE;
+	memcpy(path, event->target, length);
+	path[length] = '\0';
+	find_target(provider, event, &target);
+	family = family_find(event->method, path, target.groups, target.vouched);
+	if (!family || (!target.vouched && !may_be_json(event)))
+		return EXCHANGE_IGNORE;
+	call = call_new();
+	if (!call)
+		return -ENOMEM;
+	call->family = family;
+	fill_call(call, event, &target);
+	r = call->no_memory ? -ENOMEM : open_documents(call);
+	if (!r)
+		r = add_call(provider, call);
+	if (r < 0) {
+		call_free(call);
+		return r == -ENOSPC ? EXCHANGE_IGNORE : r;
+	}
+	return 0;
+}
+
+/* ---- requests ---- */
+
+/*
+ * The request is complete, or will not be.
+ * Return: 0, EXCHANGE_IGNORE where it is no model call after all, or -ENOMEM.
+ */
+static int end_request(struct provider *provider, struct call *call,
+		       const struct exchange_event *event, uint32_t partial)
+{
+	call->request_done = true;
+	if (call->request) {
+		(void)document_end(call->request);
+		if (call->family->request_done)
+			call->family->request_done(call);
+	}
+	if (!call->vouched && !call->begun && call->family->plausible && !partial &&
+	    !call->family->plausible(call)) {
+		drop_call(provider, call);
+		return EXCHANGE_IGNORE;
+	}
+	document_free(call->request);
+	call->request = NULL;
+	if (call->begun)
+		return 0;
+	call->begun = true;
+	return emit(provider, call, CALL_BEGIN, event->info, 0);
+}
+
+static int on_request_body(struct call *call, const struct exchange_event *event)
+{
+	int r = call->request ? document_feed(call->request, event->data, event->length) : 0;
+
+	return r == -ENOMEM ? r : 0;
+}
+
+/* ---- responses ---- */
+
+static int on_response_head(struct provider *provider, struct call *call,
+			    const struct exchange_event *event)
+{
+	call->status = event->status;
+	call->last_ns = event->time_ns;
+	field_take_response(call, event);
+	if (call->begun || !call->vouched)
+		return 0;
+	/* it answers before the request is whole */
+	if (call->request && call->family->request_done)
+		call->family->request_done(call);
+	call->begun = true;
+	return emit(provider, call, CALL_BEGIN, event->info, 0);
+}
+
+static int on_response_bytes(struct call *call, const struct exchange_event *event)
+{
+	int r;
+
+	call->last_ns = event->time_ns;
+	if (event->type == EXCHANGE_MESSAGE_DATA) {
+		call->streaming = true;
+		for (size_t i = 0; i < event->length && call->message_length < MESSAGE_HEAD; i++)
+			call->message_head[call->message_length++] = (char)event->data[i];
+	} else {
+		call->has_body = true;
+	}
+	if (!call->response)
+		return 0;
+	r = document_feed(call->response, event->data, event->length);
+	return r == -ENOMEM ? r : 0;
+}
+
+static bool is_done_marker(const struct call *call)
+{
+	return call->message_length >= MESSAGE_HEAD &&
+	       !memcmp(call->message_head, "[DONE]", MESSAGE_HEAD);
+}
+
+/* @name: of the event, NULL for a body. @whole: all of it was there. */
+static void end_document(struct call *call, const char *name, bool whole)
+{
+	int r = document_end(call->response);
+
+	if (r < 0 && whole && call_is_success(call))
+		call->partial |= r == -E2BIG ? PARTIAL_LIMIT : PARTIAL_MALFORMED;
+	if (document_passed_limit(call->response))
+		call->partial |= PARTIAL_LIMIT;
+	/* of a damaged event nothing is taken, of a body what came before the damage */
+	if (r == 0 || !name)
+		call->family->message(call, name);
+	document_reset(call->response);
+}
+
+static int on_message_end(struct provider *provider, struct call *call,
+			  const struct exchange_event *event)
+{
+	bool done = is_done_marker(call);
+
+	call->last_ns = event->time_ns;
+	call->streaming = true;
+	call->message_length = 0;
+	if (call->response && done) {
+		document_reset(call->response);
+		call->final = call->final || call->has_usage;
+	} else if (call->response && !document_is_empty(call->response)) {
+		end_document(call, event->name ? event->name : "", true);
+	}
+	if (!call->progress_due || !call->begun)
+		return 0;
+	return emit(provider, call, CALL_PROGRESS, event->info, 0);
+}
+
+/* What is left of a stream's last event, which has no end, is no event. */
+static void end_response(struct call *call, uint32_t partial)
+{
+	call->response_done = true;
+	if (call->response && call->has_body && !document_is_empty(call->response))
+		end_document(call, NULL, !partial);
+}
+
+/* ---- ends ---- */
+
+/* Usage of a response that is made in the background is told by another call. */
+static void settle_background(struct provider *provider, struct call *call)
+{
+	const char *id = call->texts[CALL_RESPONSE_ID];
+
+	if (!id || !call_is_success(call))
+		return;
+	if (call->family->poll)
+		call->billed_poll =
+			call->has_usage && call->final && background_take(provider->background, id);
+	else if (call->background && !call->has_usage)
+		background_add(provider->background, id);
+}
+
+static void settle(struct provider *provider, struct call *call)
+{
+	char text[16];
+
+	if (call->family->finish)
+		call->family->finish(call);
+	settle_background(provider, call);
+	if (call->status && !call_is_success(call) && !call->texts[CALL_ERROR_TYPE]) {
+		snprintf(text, sizeof(text), "%u", call->status);
+		call_set(call, CALL_ERROR_TYPE, text);
+	}
+	if (call->finish.length) {
+		char reasons[LIMIT_VALUE + 3];
+		int n = snprintf(reasons, sizeof(reasons), "[%.*s]", (int)call->finish.length,
+				 (const char *)call->finish.data);
+
+		call_attribute_bytes(call, "gen_ai.response.finish_reasons", reasons, (size_t)n);
+	}
+}
+
+/* Tells the end, also the beginning where it was not told, and forgets the call. */
+static int end_call(struct provider *provider, struct call *call,
+		    const struct exchange_event *event)
+{
+	int r = 0;
+
+	if (!call->request_done)
+		r = end_request(provider, call, event, PARTIAL_CUT);
+	if (r)
+		return r;
+	if (!call->response_done) {
+		call->partial |= PARTIAL_CUT;
+		end_response(call, PARTIAL_CUT);
+	}
+	settle(provider, call);
+	r = call->no_memory ? -ENOMEM : 0;
+	if (!r)
+		r = emit(provider, call, CALL_END, event->info,
+			 call->status ? call->last_ns : event->time_ns);
+	drop_call(provider, call);
+	return r;
+}
+
+static int on_end(struct provider *provider, struct call *call, const struct exchange_event *event)
+{
+	call->partial |= event->partial;
+	call->bytes_seen = event->bytes_seen;
+	call->bytes_declared = event->bytes_declared;
+	return end_call(provider, call, event);
+}
+
+int provider_end(struct provider *provider, uint64_t now_ns)
+{
+	const struct exchange_event event = {.time_ns = now_ns};
+
+	while (provider->first) {
+		int r = end_call(provider, provider->first, &event);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int provider_feed(struct provider *provider, const struct exchange_event *event)
+{
+	struct call *call;
+	int r = 0;
+
+	if (event->type == EXCHANGE_REQUEST_HEAD)
+		return on_request_head(provider, event);
+	call = map_get(provider->calls, &event->id);
+	if (!call)
+		return EXCHANGE_IGNORE;
+	switch (event->type) {
+	case EXCHANGE_REQUEST_BODY:
+		r = on_request_body(call, event);
+		break;
+	case EXCHANGE_REQUEST_END:
+		return end_request(provider, call, event, event->partial);
+	case EXCHANGE_RESPONSE_HEAD:
+		r = on_response_head(provider, call, event);
+		break;
+	case EXCHANGE_RESPONSE_BODY:
+	case EXCHANGE_MESSAGE_DATA:
+		r = on_response_bytes(call, event);
+		break;
+	case EXCHANGE_MESSAGE_END:
+		r = on_message_end(provider, call, event);
+		break;
+	case EXCHANGE_RESPONSE_END:
+		call->last_ns = event->time_ns;
+		end_response(call, event->partial);
+		break;
+	default:
+		return on_end(provider, call, event);
+	}
+	return !r && call->no_memory ? -ENOMEM : r;
+}

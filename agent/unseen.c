@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/unseen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/attach/tls.h"
+#include "agent/limits.h"
+#include "agent/util/buffer.h"
+#include "agent/util/clock.h"
+#include "agent/util/map.h"
+#include "agent/util/procfs.h"
+#include "agent/util/record_check.h"
+
+/* A process that can be captured but was not yet is looked at less often than one that can not. */
+#define READY_INTERVAL_NS 500000000ull
+
+struct suspect {
+	struct process_key key;
+	char *executable;    /* NULL: not known */
+	bool openssl;        /* it mapped a shared OpenSSL */
+	const char *library; /* a TLS library that it mapped and that is not captured */
+	bool internet;       /* it was seen with an internet socket */
+	bool interpreter;    /* it is dynamically linked */
+	enum capture_sight sight;
+	uint64_t look_again_ns;
+};
+
+struct unseen {
+	const struct capture *capture;
+	record_sink sink;
+	void *context;
+	pid_t root;
+	bool orphans;
+	char own[LIMIT_PATH]; /* our own executable: our helpers are not of the tree */
+	struct map *suspects;
+	struct buffer pids; /* of the tree that are still to be looked at */
+};
+
+int unseen_new(struct unseen **ret_unseen, const struct capture *capture, pid_t root, bool orphans,
+	       record_sink sink, void *context)
+{
+	struct unseen *unseen = calloc(1, sizeof(*unseen));
+	int r;
+
+	if (!unseen)
+		return -ENOMEM;
+	*unseen = (struct unseen){.capture = capture,
+				  .sink = sink,
+				  .context = context,
+				  .root = root,
+				  .orphans = orphans};
+	procfs_exe(getpid(), unseen->own, sizeof(unseen->own));
+	buffer_init(&unseen->pids, LIMIT_PROCESSES * sizeof(pid_t));
+	r = map_new(&unseen->suspects, sizeof(struct process_key), LIMIT_PROCESSES);
+	if (r < 0) {
+		free(unseen);
+		return r;
+	}
+	*ret_unseen = unseen;
+	return 0;
+}
+
+static int on_mapping(void *context, const struct procfs_mapping *mapping)
+{
+	struct suspect *suspect = context;
+	const char *library = tls_library(mapping->path);
+	const char *name = strrchr(mapping->path, '/');
+
+	if (library)
+		suspect->library = library;
+	if (name && !strncmp(name, "/libssl.so", 10))
+		suspect->openssl = true;
+	if (name && (!strncmp(name, "/ld-linux", 9) || !strncmp(name, "/ld-musl", 8)))
+		suspect->interpreter = true;
+	return 0;
+}
+
+/* exec changes the file of a process: the newest is the one that is told. */
+static void note_executable(struct suspect *suspect)
+{
+	char path[LIMIT_PATH];
+	char *copy;
+
+	if (procfs_exe((pid_t)suspect->key.pid, path, sizeof(path)) < 0)
+		return;
+	if (suspect->executable && !strcmp(suspect->executable, path))
+		return;
+	copy = strdup(path);
+	if (!copy)
+		return;
+	free(suspect->executable);
+	suspect->executable = copy;
+}
+
+static void look_at(const struct unseen *unseen, struct suspect *suspect, uint64_t now)
+{
+	pid_t pid = (pid_t)suspect->key.pid;
+	enum capture_sight sight = capture_sight(unseen->capture, &suspect->key);
+
+	if (sight > suspect->sight)
+		suspect->sight = sight;
+	if (sight == SIGHT_CALLED)
+		return;
+	suspect->look_again_ns = now + (sight == SIGHT_READY ? READY_INTERVAL_NS : 0);
+	note_executable(suspect);
+	if (!suspect->internet)
+		suspect->internet = procfs_has_internet_socket(pid) == 1;
+	if (suspect->internet)
+		procfs_mappings(pid, on_mapping, suspect);
+}
+
+static struct suspect *suspect_of(struct unseen *unseen, pid_t pid)
+{
+	struct process_key key = {.pid = (uint32_t)pid};
+	struct procfs_stat status;
+	struct suspect *suspect;
+
+	if (procfs_stat(pid, &status) < 0 || status.state == 'Z')
+		return NULL;
+	key.start = status.start;
+	suspect = map_get(unseen->suspects, &key);
+	if (suspect)
+		return suspect;
+	suspect = calloc(1, sizeof(*suspect));
+	if (!suspect)
+		return NULL;
+	suspect->key = key;
+	if (map_put(unseen->suspects, &key, suspect) < 0) {
+		free(suspect);
+		return NULL;
+	}
+	return suspect;
+}
+
+static int push(void *context, pid_t pid)
+{
+	struct unseen *unseen = context;
+
+	return buffer_append(&unseen->pids, &pid, sizeof(pid));
+}
+
+/* Children of ours that are not tollspan: the command, and orphans of its tree. */
+static int push_own_child(void *context, pid_t pid)
+{
+	struct unseen *unseen = context;
+	char executable[LIMIT_PATH] = "";
+
+	procfs_exe(pid, executable, sizeof(executable));
+	if (pid != unseen->root && !strcmp(executable, unseen->own))
+		return 0;
+	return push(unseen, pid);
+}
+
+static void look_at_process(struct unseen *unseen, pid_t pid)
+{
+	struct suspect *suspect = suspect_of(unseen, pid);
+	uint64_t now = clock_boot_ns();
+
+	if (suspect && suspect->sight != SIGHT_CALLED && now >= suspect->look_again_ns)
+		look_at(unseen, suspect, now);
+}
+
+int unseen_look(struct unseen *unseen)
+{
+	int r = unseen->orphans ? procfs_children(getpid(), push_own_child, unseen)
+				: push(unseen, unseen->root);
+
+	while (r != -ENOMEM && unseen->pids.length) {
+		pid_t pid;
+
+		unseen->pids.length -= sizeof(pid);
+		memcpy(&pid, unseen->pids.data + unseen->pids.length, sizeof(pid));
+		look_at_process(unseen, pid);
+		r = procfs_children(pid, push, unseen);
+	}
+	buffer_clear(&unseen->pids);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* ---- telling ---- */
+
+static const char ebpf_remedy[] = "run tollspan as root (sudo): eBPF captures more libraries; "
+				  "`tollspan check FILE` says whether this one";
+static const char no_remedy[] = "none yet: this version does not capture that library";
+
+/* Why a suspect could not be captured; NULL where nothing says that it used TLS unseen. */
+static const char *reason_of(const struct unseen *unseen, const struct suspect *suspect, char *text,
+			     size_t size)
+{
+	bool preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
+	const char *inside = suspect->executable ? tls_inside(suspect->executable) : NULL;
+
+	if (inside)
+		snprintf(text, size, "its TLS library (%s) is inside the executable, where %s",
+			 inside,
+			 preload ? "a preloaded library does not reach"
+				 : "no function to probe was found");
+	else if (suspect->library && !suspect->openssl)
+		snprintf(text, size, "it uses %s, which is not captured", suspect->library);
+	else if (suspect->sight != SIGHT_NONE)
+		return NULL;
+	else if (!suspect->interpreter)
+		snprintf(text, size,
+			 "it is statically linked, and no TLS library that can be "
+			 "captured was found in it");
+	else if (preload)
+		snprintf(text, size,
+			 "the preloaded library did not report from it: it is setuid, "
+			 "LD_PRELOAD was taken from its environment, or the machine was "
+			 "too busy to answer it");
+	else
+		return NULL;
+	return text;
+}
+
+static int tell(struct unseen *unseen, const struct suspect *suspect)
+{
+	char text[LIMIT_VALUE];
+	const char *reason = reason_of(unseen, suspect, text, sizeof(text));
+	const char *remedy =
+		capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD ? ebpf_remedy : no_remedy;
+	struct buffer out;
+	struct cr_unseen *record;
+	int r;
+
+	if (!reason)
+		return 0;
+	buffer_init(&out, CR_LENGTH_MAX);
+	r = record_begin(&out, CR_UNSEEN, sizeof(*record), clock_boot_ns());
+	if (r == 0 && suspect->executable)
+		r = record_add_field(&out, CR_FIELD_EXE, suspect->executable,
+				     strlen(suspect->executable));
+	if (r == 0)
+		r = record_add_field(&out, CR_FIELD_REASON, reason, strlen(reason));
+	if (r == 0)
+		r = record_add_field(&out, CR_FIELD_REMEDY, remedy, strlen(remedy));
+	if (r == 0)
+		r = record_finish(&out, 0);
+	if (r == 0) {
+		record = (struct cr_unseen *)out.data;
+		record->process.pid = suspect->key.pid;
+		record->process.start = suspect->key.start;
+		r = unseen->sink(unseen->context, &record->head);
+	}
+	buffer_free(&out);
+	return r;
+}
+
+int unseen_end(struct unseen *unseen)
+{
+	size_t cursor = 0;
+	void *value;
+	int r = 0;
+
+	while (r >= 0 && map_next(unseen->suspects, &cursor, NULL, &value)) {
+		struct suspect *suspect = value;
+		enum capture_sight sight = capture_sight(unseen->capture, &suspect->key);
+
+		if (sight > suspect->sight)
+			suspect->sight = sight;
+		if (suspect->internet && suspect->sight != SIGHT_CALLED)
+			r = tell(unseen, suspect);
+	}
+	return r;
+}
+
+void unseen_free(struct unseen *unseen)
+{
+	size_t cursor = 0;
+	void *value;
+
+	if (!unseen)
+		return;
+	while (map_next(unseen->suspects, &cursor, NULL, &value)) {
+		free(((struct suspect *)value)->executable);
+		free(value);
+	}
+	buffer_free(&unseen->pids);
+	map_free(unseen->suspects);
+	free(unseen);
+}

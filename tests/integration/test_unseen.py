@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can not be captured is said, with the remedy; what is outside the tree is left alone."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+from conftest import CLIENTS, NODE, clean_env, need_root, node_command, python_client
+
+GO = """package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+)
+
+func main() {
+	pem, _ := os.ReadFile(os.Getenv("SSL_CERT_FILE"))
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	for i := 0; i < 20; i++ {
+		answer, err := client.Post(os.Getenv("OPENAI_BASE_URL")+"/chat/completions", "application/json",
+			strings.NewReader(`{"model":"fault-slow=30/gpt-4o","messages":[]}`))
+		if err != nil {
+			panic(err)
+		}
+		io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+	}
+}
+"""
+
+
+def entry_of(summary, name):
+    found = [entry for entry in summary["unseen"] if name in json.dumps(entry)]
+    assert found, summary["unseen"]
+    return found[0]
+
+
+def test_official_node_by_preload(bench):
+    """It calls its own OpenSSL directly: the shim sees nothing, and says so."""
+    command, env = node_command("node-official")
+    ran = bench.run("preload", command, env).ok()
+    assert bench.provider.calls()
+    assert ran.calls == []
+    entry = entry_of(ran.summary, "node")
+    assert entry["reason"] and entry["remedy"]
+
+
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory):
+    """A static program with a TLS library of its own."""
+    folder = tmp_path_factory.mktemp("go")
+    (folder / "main.go").write_text(GO)
+    try:
+        built = subprocess.run(
+            ["go", "build", "-o", "unseen", "main.go"],
+            cwd=str(folder),
+            check=False,
+            env=dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOFLAGS=""),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no Go compiler")
+    if built.returncode:
+        pytest.skip("Go does not build here: " + built.stderr[:200])
+    return folder / "unseen"
+
+
+def test_static_program(bench, mode, go_program):
+    bench.provider.calls()
+    ran = bench.run(mode, [go_program]).ok()
+    assert len(bench.provider.calls()) == 20
+    assert ran.calls == []
+    entry = entry_of(ran.summary, "unseen")
+    assert entry["reason"] and entry["remedy"]
+
+
+def test_text_summary_names_it(bench, go_program):
+    ran = bench.run("preload", [go_program], summary="text").ok()
+    assert "unseen" in ran.text.lower()
+
+
+def test_process_outside_the_tree_adds_nothing(bench):
+    """Another process on the same library, busy throughout, is not in the summary."""
+    need_root()
+    env = clean_env(bench.provider, bench.home, CALLS="200")
+    bench.provider.calls()
+    other = subprocess.Popen(
+        [str(part) for part in python_client("http_client")], env=env, stdin=subprocess.DEVNULL
+    )
+    try:
+        time.sleep(0.2)
+        ran = bench.run("ebpf", ["/bin/sh", CLIENTS / "curl.sh"]).ok()
+        outside_was_busy = other.poll() is None
+    finally:
+        other.terminate()
+        other.wait()
+    assert outside_was_busy
+    assert len(ran.calls) == 5
+    assert {call["process.executable.name"] for call in ran.calls} == {"curl"}
+    assert ran.summary["lost"] == {}
+
+
+def test_attach_to_a_running_process(bench):
+    """run -p: what runs, and its children."""
+    need_root()
+    code = (
+        "import sys, runpy, time; time.sleep(1.5); sys.argv = [sys.argv[1]]; "
+        "runpy.run_path(sys.argv[0])"
+    )
+    command = [str(python_client("http_client")[0]), "-c", code, str(CLIENTS / "http_client.py")]
+    child = subprocess.Popen(
+        command, env=clean_env(bench.provider, bench.home), stdin=subprocess.DEVNULL
+    )
+    path = bench.folder / "summary"
+    try:
+        done = bench.tollspan(
+            "run",
+            "-p",
+            child.pid,
+            "--summary=json",
+            "--summary-file=%s" % path,
+            "--ledger=none",
+            "--endpoint",
+            bench.endpoint(),
+        )
+    finally:
+        child.terminate()
+        status = child.wait()
+    assert status == 0, "the process was disturbed"
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(path.read_text())["calls"]) == 6
+
+
+def test_exported_tls_in_an_executable_is_seen(bench):
+    need_root()
+    assert NODE.exists()
+    done = bench.tollspan("check", NODE)
+    assert done.returncode == 0 and "SSL_" in done.stdout

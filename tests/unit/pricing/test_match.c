@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "tests/unit/pricing/card_text.h"
+
+#define FLAT(price) "\"prices\": {\"input\": \"" price "\"}"
+
+/* Dollars per million of what a name matches. */
+static const char *price_of(const struct pricing_card *card, const char *name)
+{
+	struct pricing_charge charge = charge_of("p", name);
+
+	pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+	return cost(card, &charge);
+}
+
+static struct pricing_card *models(void)
+{
+	return card_of(CARD(ROW("m", "\"aliases\": [\"m-latest\", \"nick\"], " FLAT("1")) "," ROW(
+		"m-mini", FLAT("2")) "," ROW("m-2026-01-05", FLAT("3")) "," ROW("m-20",
+										FLAT("4"))));
+}
+
+TEST(exact_comes_first)
+{
+	struct pricing_card *card = models();
+
+	CHECK_TEXT(price_of(card, "m"), "1");
+	CHECK_TEXT(price_of(card, "m-mini"), "2");
+	CHECK_TEXT(price_of(card, "m-2026-01-05"), "3");
+	CHECK_TEXT(price_of(card, "m-20"), "4");
+	pricing_card_free(card);
+}
+
+TEST(a_dated_snapshot_is_its_model)
+{
+	struct pricing_card *card = models();
+
+	CHECK_TEXT(price_of(card, "m-2026-01-06"), "1");
+	CHECK_TEXT(price_of(card, "m-20260106"), "1");
+	CHECK_TEXT(price_of(card, "m@20260106"), "1");
+	CHECK_TEXT(price_of(card, "m-mini-2026-01-05"), "2");
+	pricing_card_free(card);
+}
+
+TEST(an_alias_is_its_model)
+{
+	struct pricing_card *card = models();
+
+	CHECK_TEXT(price_of(card, "m-latest"), "1");
+	CHECK_TEXT(price_of(card, "nick"), "1");
+	pricing_card_free(card);
+}
+
+TEST(a_neighbour_is_not_a_match)
+{
+	static const char *const names[] = {
+		"",
+		"m-",
+		"m-min",
+		"m-mini-",
+		"m-mini-fast",
+		"mm",
+		"M",
+		"m ",
+		" m",
+		"m-2026-01",
+		"m-2026-13-05",
+		"m-2026-00-05",
+		"m-2026-01-32",
+		"m-2026-01-00",
+		"m-2026-1-05",
+		"m2026-01-05",
+		"m-2026010",
+		"m-202601055",
+		"m@2026-01-06",
+		"m_20260106",
+		"m-20261301",
+		"m-20260132",
+		"m--2026-01-05",
+		"2026-01-05",
+		"-2026-01-05",
+		"@20260106",
+
+		"m-1026-01-05",
+		"x/m",
+		"m-0613",
+		"m-latest-2026-01-06",
+		"nicky",
+		"m-2026/01/06",
+		"m-v1:0",
+	};
+	struct pricing_card *card = models();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(price_of(card, names[i]), "model") != 0)
+			test_fail(__FILE__, __LINE__, "\"%s\" matches", names[i]);
+	}
+	pricing_card_free(card);
+}
+
+TEST(another_provider_is_not_a_match)
+{
+	struct pricing_card *card = models();
+	struct pricing_charge charge = charge_of("q", "m");
+
+	pricing_usage_set(&charge.usage, PRICING_INPUT, 1);
+	CHECK_TEXT(cost(card, &charge), "model");
+	charge.provider = NULL;
+	CHECK_TEXT(cost(card, &charge), "model");
+	charge.provider = "p";
+	charge.model = NULL;
+	CHECK_TEXT(cost(card, &charge), "model");
+	CHECK_TEXT(cost(NULL, &charge), "model");
+	pricing_card_free(card);
+}
+
+TEST(an_empty_card_has_nothing)
+{
+	struct pricing_card *card = card_of(CARD(""));
+
+	CHECK_TEXT(price_of(card, "m"), "model");
+	pricing_card_free(card);
+	CHECK_INT(pricing_card_new(&card), 0);
+	CHECK_TEXT(price_of(card, "m"), "model");
+	pricing_card_free(card);
+}
+
+TEST(a_row_holds_from_its_start_to_its_end)
+{
+	struct pricing_card *card = card_of(CARD(
+		ROW("m", "\"start\": \"2025-06-01\", \"end\": \"2025-12-31\", " FLAT("1")) "," ROW(
+			"m", "\"start\": \"2026-01-01\", " FLAT("2"))));
+	struct pricing_charge charge = charge_of("p", "m");
+
+	pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+	CHECK_TEXT(cost(card, &charge), "2");
+	charge.time = TIME_2026 - 1; /* the last day has no row */
+	CHECK_TEXT(cost(card, &charge), "model");
+	charge.time = TIME_2026 - DAY;
+	CHECK_TEXT(cost(card, &charge), "model");
+	charge.time = TIME_2026 - DAY - 1;
+	CHECK_TEXT(cost(card, &charge), "1");
+	charge.time = 1748736000; /* 2025-06-01T00:00:00Z */
+	CHECK_TEXT(cost(card, &charge), "1");
+	charge.time--;
+	CHECK_TEXT(cost(card, &charge), "model");
+	pricing_card_free(card);
+}
+
+TEST(a_price_change_leaves_history_alone)
+{
+	struct pricing_card *card =
+		card_of(CARD(ROW("m", "\"start\": \"2026-01-01\", " FLAT("2")) "," ROW(
+			"m", FLAT("1")) "," ROW("m", "\"start\": \"2026-01-03\", " FLAT("3"))));
+	struct pricing_charge charge = charge_of("p", "m");
+
+	pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+	for (int day = -3; day < 6; day++) {
+		const char *expected = day < 0 ? "1" : day < 2 ? "2" : "3";
+
+		charge.time = TIME_2026 + day * DAY;
+		CHECK_TEXT(cost(card, &charge), expected);
+		charge.time += DAY - 1;
+		CHECK_TEXT(cost(card, &charge), expected);
+	}
+	pricing_card_free(card);
+}
+
+TEST(a_later_card_hides_an_earlier_one)
+{
+	static const char own[] = CARD(
+		ROW("m", "\"start\": \"2026-01-02\", "
+			 "\"end\": \"2026-01-04\", " FLAT(
+				 "9")) "," ROW("other", "\"aliases\": [\"nick\"], " FLAT("8")));
+	struct pricing_card *card = models();
+	struct pricing_charge charge = charge_of("p", "m-2026-01-31");
+
+	pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+	CHECK_INT(pricing_card_load(card, own, strlen(own), NULL, 0), 0);
+	CHECK_TEXT(cost(card, &charge), "1");
+	charge.time = TIME_2026 + DAY;
+	CHECK_TEXT(cost(card, &charge), "9");
+	charge.time = TIME_2026 + 3 * DAY - 1;
+	CHECK_TEXT(cost(card, &charge), "9");
+	charge.time++;
+	CHECK_TEXT(cost(card, &charge), "1");
+	charge.model = "m-latest";
+	charge.time = TIME_2026 + DAY;
+	CHECK_TEXT(cost(card, &charge), "9");
+	CHECK_TEXT(price_of(card, "nick"), "8");
+	CHECK_TEXT(price_of(card, "m-mini"), "2");
+	pricing_card_free(card);
+}
+
+TEST(the_provider_of_a_model_is_found)
+{
+	struct pricing_card *card = card_of(
+		CARD("{\"provider\": \"q\", \"model\": \"n\", \"currency\": \"USD\", \"source\": "
+		     "\"s\", \"checked\": \"2026-01-01\", \"prices\": {}}," ROW(
+			     "m", FLAT("1")) "," ROW("n", FLAT("1"))));
+	const char *provider = NULL;
+
+	CHECK_INT(pricing_card_provider(card, "m-20260101", TIME_2026, &provider), 0);
+	CHECK_TEXT(provider, "p");
+	CHECK_INT(pricing_card_provider(card, "n", TIME_2026, &provider), -EEXIST);
+	CHECK_INT(pricing_card_provider(card, "o", TIME_2026, &provider), -ENOENT);
+	CHECK_TEXT(provider, "p");
+	pricing_card_free(card);
+}
+
+TEST(many_models_are_all_found)
+{
+	enum { N = 3000 };
+	struct pricing_card *card;
+	char *json = NULL, name[32];
+	size_t length = 0;
+	FILE *out = open_memstream(&json, &length);
+
+	CHECK(out);
+	fprintf(out, "{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [");
+	for (int i = 0; i < N; i++)
+		fprintf(out,
+			"%s{\"provider\": \"p\", \"model\": \"m%d\", \"currency\": \"USD\", "
+			"\"source\": \"s\", \"checked\": \"2026-01-01\", \"prices\": "
+			"{\"input\": \"%d\"}}",
+			i ? "," : "", i, i);
+	fprintf(out, "]}");
+	fclose(out);
+	card = card_of(json);
+	for (int i = 0; i < N; i++) {
+		char expected[32];
+
+		snprintf(name, sizeof(name), "m%d", i);
+		snprintf(expected, sizeof(expected), "%d", i);
+		CHECK_TEXT(price_of(card, name), expected);
+	}
+	pricing_card_free(card);
+	free(json);
+}
+
+TEST_MAIN()
