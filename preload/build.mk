@@ -24,7 +24,8 @@ PRELOAD_PROGRAMS = $(addprefix $(TEST_PROGRAMS)/,preload_dump preload_work prelo
 	libchain.so libfake_a.so libfake_b.so libfake_opaque_a.so libfake_opaque_b.so libfake_no_ex.so \
 	libuser_a.so libuser_b.so libuser_opaque_a.so libuser_opaque_b.so libuser_no_ex.so) \
 	$(if $(shell command -v musl-gcc),$(addprefix $(TEST_PROGRAMS)/musl/,preload_host preload_connect))
-PROGRAM_CC = mkdir -p $(@D) && $(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O2 -g -o $@
+# with exceptions, a thread that is cancelled unwinds through the shim
+PROGRAM_CC = mkdir -p $(@D) && $(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O2 -g -fexceptions -o $@
 
 preload-tests-programs: $(B)/libtollspan-preload.so $(PRELOAD_PROGRAMS)
 
