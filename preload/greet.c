@@ -14,6 +14,7 @@
 #include "preload/sys.h"
 
 #define SOCKET_VARIABLE "TOLLSPAN_PRELOAD_SOCKET"
+#define STEP_MS 10
 #define PAGE 4096
 #define PATH_BYTES 4096
 #define RING_BYTES_MAX (1ull << 32)
@@ -160,7 +161,25 @@ static int connect_collector(int64_t deadline)
 	return (int)fd;
 }
 
-static int receive_plan(int fd, int64_t deadline, struct cr_plan *ret_plan)
+/*
+ * GREETING_MS in steps: while the machine is so busy that this process does not run, nor may the
+ * collector have, and one step is what it costs.
+ */
+static bool wait_for_plan(int fd)
+{
+	struct pollfd poll = {.fd = fd, .events = POLLIN};
+	long n = 0;
+
+	for (unsigned int i = 0; i < GREETING_MS / STEP_MS && n == 0; i++) {
+		/* the kernel leaves in it what is left */
+		struct timespec wait = {.tv_nsec = STEP_MS * 1000000};
+
+		n = sys6(SYS_ppoll, &poll, 1, &wait, 0, sizeof(uint64_t), 0);
+	}
+	return n > 0;
+}
+
+static int receive_plan(int fd, struct cr_plan *ret_plan)
 {
 	union {
 		struct cmsghdr header;
@@ -173,13 +192,10 @@ static int receive_plan(int fd, int64_t deadline, struct cr_plan *ret_plan)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	struct pollfd poll = {.fd = fd, .events = POLLIN};
-	int64_t left = deadline - now_ms();
-	struct timespec wait = {.tv_nsec = (left > 0 ? left : 0) * 1000000};
-	long n = sys6(SYS_ppoll, &poll, 1, &wait, 0, sizeof(uint64_t), 0);
 	int ring = -1;
+	long n;
 
-	if (n <= 0)
+	if (!wait_for_plan(fd))
 		return -ETIMEDOUT;
 	n = sys3(SYS_recvmsg, fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n > 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
@@ -195,15 +211,14 @@ static int receive_plan(int fd, int64_t deadline, struct cr_plan *ret_plan)
 
 static int greet_collector(struct hello *hello, char *scratch, struct cr_plan *ret_plan)
 {
-	int64_t deadline = now_ms() + GREETING_MS;
-	int fd = connect_collector(deadline), ring;
+	int fd = connect_collector(now_ms() + GREETING_MS), ring;
 	long n;
 
 	if (fd < 0)
 		return fd;
 	make_hello(hello, scratch);
 	n = sys6(SYS_sendto, fd, hello, hello->record.head.length, MSG_NOSIGNAL, 0, 0);
-	ring = n < 0 ? (int)n : receive_plan(fd, deadline, ret_plan);
+	ring = n < 0 ? (int)n : receive_plan(fd, ret_plan);
 	sys3(SYS_close, fd, 0, 0);
 	return ring;
 }
@@ -270,7 +285,7 @@ static bool open_session(struct session *session)
 static void begin_session(struct session *session)
 {
 	struct timespec pause = {.tv_nsec = 200000};
-	int64_t deadline = now_ms() + 2 * GREETING_MS;
+	int64_t deadline = now_ms() + 4 * GREETING_MS;
 	uint64_t mask = signals_block();
 	uint32_t phase = PHASE_NEW;
 	int *error = errno_location();
