@@ -42,6 +42,7 @@ UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT = $(UNIT_SRC:%.c=$(B)/%)
 
 all: $(B)/tollspan $(B)/libtollspan-preload.so
+	@:
 
 $(B)/tollspan: $(B)/agent/main.o $(LIB)
 	$(call say,LD,$@)
