@@ -11,7 +11,6 @@
 #include "agent/source/preload_greet.h"
 #include "agent/source/preload_proc.h"
 #include "agent/source/preload_ring.h"
-#include "agent/util/buffer.h"
 #include "agent/util/clock.h"
 #include "agent/util/map.h"
 #include "agent/util/record_check.h"
@@ -21,10 +20,8 @@
 #define RING_BYTES_MAX (1ull << 30)
 #define EVENTS 64
 
-/* Records of one process in a row, between looks at the clock; and greetings are looked for so
- * often. */
+/* Records of one process in a row, before another's turn is looked for. */
 #define RUN 64
-#define ANSWER_EVERY_NS 2000000
 
 /* A process that greeted; kept after its exit, without ring, for preload_source_seen(). */
 struct process {
@@ -50,22 +47,20 @@ struct preload_source {
 	struct process *first;
 	unsigned int n_rings;
 	uint32_t root;
-	bool answering;       /* within preload_greeter_dispatch() */
-	uint64_t answered_ns; /* when greetings were last looked for */
-	struct buffer out;
 	uint8_t record[CR_LENGTH_MAX] __attribute__((aligned(8)));
 };
 
 /* ---- what goes to the sink ---- */
 
-static int emit_struct(struct preload_source *source, enum cr_type type, void *record, size_t size)
+static int emit_struct(struct preload_source *source, enum cr_type type, void *record, size_t size,
+		       uint64_t time_ns)
 {
 	struct cr_head *head = record;
 
 	head->length = (uint32_t)size;
 	head->type = (uint16_t)type;
 	head->version = CR_VERSION;
-	head->time_ns = clock_boot_ns();
+	head->time_ns = time_ns;
 	return source->opts.sink(source->opts.context, head);
 }
 
@@ -79,7 +74,7 @@ static int emit_loss(struct preload_source *source, const struct process *p, uns
 		.cause = cause,
 	};
 
-	return emit_struct(source, CR_LOST, &record, sizeof(record));
+	return emit_struct(source, CR_LOST, &record, sizeof(record), clock_boot_ns());
 }
 
 static int emit_losses(struct preload_source *source, struct process *p)
@@ -94,18 +89,15 @@ static int emit_losses(struct preload_source *source, struct process *p)
 	return ret;
 }
 
-static int emit_proc(struct preload_source *source, const struct process *p,
-		     const struct preload_greeting *greeting)
+static int emit_proc(struct preload_source *source, const struct preload_greeting *greeting)
 {
-	int ret;
+	struct cr_proc *proc = (struct cr_proc *)greeting->proc.data;
 
-	buffer_clear(&source->out);
-	ret = preload_proc_record(&source->out, &p->key, greeting->uid,
-				  p->key.pid == source->root ? CR_PROC_ROOT : 0, greeting->exe,
-				  clock_boot_ns());
-	if (ret)
-		return ret == -ENOMEM ? ret : 0;
-	return source->opts.sink(source->opts.context, (struct cr_head *)source->out.data);
+	if (!greeting->proc.length)
+		return 0;
+	if (greeting->process.pid == source->root)
+		proc->flags |= CR_PROC_ROOT;
+	return source->opts.sink(source->opts.context, &proc->head);
 }
 
 /* ---- records of the shim ---- */
@@ -156,10 +148,10 @@ static bool is_attached(const struct process *p)
 	       (p->ring.shared && __atomic_load_n(&p->ring.shared->attached, __ATOMIC_ACQUIRE));
 }
 
-static void free_ring(struct process *p)
+static void free_ring(struct preload_source *source, struct process *p)
 {
 	p->attached = is_attached(p);
-	preload_ring_free(&p->ring);
+	preload_greeter_give_up(source->greeter, &p->ring);
 }
 
 /* A ring is given up at the first thing that the shim would not have written. */
@@ -168,7 +160,7 @@ static int close_damaged(struct preload_source *source, struct process *p)
 	uint64_t left = preload_ring_head(&p->ring) - p->ring.tail;
 	struct cr_ring_lost lost = {1, left <= p->ring.size ? left : 0};
 
-	free_ring(p);
+	free_ring(source, p);
 	return emit_loss(source, p, CR_CAUSE_MALFORMED, &lost);
 }
 
@@ -231,23 +223,6 @@ static struct process *earliest(struct preload_source *source, uint64_t *ret_alo
 	return best;
 }
 
-static int greeted(void *context, const struct preload_greeting *greeting, int *ret_ring,
-		   uint64_t *ret_ring_bytes);
-
-/* Each shim waits, and its program with it. An answer may itself have to drain a ring. */
-static int answer_greetings(struct preload_source *source)
-{
-	int ret;
-
-	if (source->answering)
-		return 0;
-	source->answering = true;
-	ret = preload_greeter_dispatch(source->greeter, greeted, source);
-	source->answering = false;
-	source->answered_ns = clock_boot_ns();
-	return ret;
-}
-
 /* A run of records of one process. Return: 0 or a negative errno. */
 static int pass_run(struct preload_source *source, struct process *p, uint64_t alone_ns)
 {
@@ -274,8 +249,6 @@ static int drain_rings(struct preload_source *source)
 	}
 	while ((p = earliest(source, &alone_ns))) {
 		ret = pass_run(source, p, alone_ns);
-		if (!ret && clock_boot_ns() - source->answered_ns > ANSWER_EVERY_NS)
-			ret = answer_greetings(source);
 		if (ret)
 			return ret;
 	}
@@ -292,7 +265,7 @@ static int drain_rings(struct preload_source *source)
 /* Take a process off the list of those with a ring. */
 static void retire(struct preload_source *source, struct process *p)
 {
-	free_ring(p);
+	free_ring(source, p);
 	if (p->pidfd >= 0) {
 		epoll_ctl(source->epoll, EPOLL_CTL_DEL, p->pidfd, NULL);
 		close(p->pidfd);
@@ -319,7 +292,7 @@ static int retire_dead(struct preload_source *source)
 		if (!p->dead)
 			continue;
 		retire(source, p);
-		ret = emit_struct(source, CR_EXIT, &record, sizeof(record));
+		ret = emit_struct(source, CR_EXIT, &record, sizeof(record), clock_boot_ns());
 	}
 	return ret;
 }
@@ -340,7 +313,7 @@ static struct process *process_new(struct preload_source *source, const struct c
 }
 
 /* The same process again: it began a program. What the old image left is all there will be. */
-static int begin_again(struct preload_source *source, struct process *p)
+static int begin_again(struct preload_source *source, struct process *p, uint64_t time_ns)
 {
 	struct cr_exec record = {.process = p->key};
 	int ret;
@@ -349,57 +322,59 @@ static int begin_again(struct preload_source *source, struct process *p)
 	ret = drain_rings(source);
 	p->dead = false;
 	retire(source, p);
-	return ret ? ret : emit_struct(source, CR_EXEC, &record, sizeof(record));
+	return ret ? ret : emit_struct(source, CR_EXEC, &record, sizeof(record), time_ns);
 }
 
-/* Put a process on the list, with a ring. Returns the ring's memfd. */
-static int give_ring(struct preload_source *source, struct process *p, int greeter_pidfd)
+/* Put a process on the list, with the ring that it was given. */
+static int adopt(struct preload_source *source, struct process *p,
+		 struct preload_greeting *greeting)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = p};
-	int ret, fd;
 
-	ret = preload_ring_new(source->opts.ring_bytes, &p->ring, &fd);
-	if (ret)
-		return ret;
-	p->pidfd = dup(greeter_pidfd);
-	if (p->pidfd < 0 || epoll_ctl(source->epoll, EPOLL_CTL_ADD, p->pidfd, &event)) {
-		ret = -errno;
-		close(fd);
-		retire(source, p);
-		return ret;
-	}
-	p->dead = p->ready = false;
-	p->netns = preload_proc_netns(p->key.pid);
+	if (epoll_ctl(source->epoll, EPOLL_CTL_ADD, greeting->pidfd, &event))
+		return -errno;
+	p->pidfd = greeting->pidfd;
+	p->ring = greeting->ring;
+	p->netns = greeting->netns;
+	p->dead = p->ready = p->attached = false;
+	greeting->pidfd = -1;
+	greeting->ring = (struct preload_ring){0};
 	p->next = source->first;
 	p->back = &source->first;
 	if (p->next)
 		p->next->back = &p->next;
 	source->first = p;
 	source->n_rings++;
-	return fd;
+	return 0;
 }
 
-/* preload_greeter: a shim greeted. Where there is no room for it, it stays inert. */
-static int greeted(void *context, const struct preload_greeting *greeting, int *ret_ring,
-		   uint64_t *ret_ring_bytes)
+/* A shim was answered. Where there is no room for its process, nobody reads what it writes. */
+static int greeted(struct preload_source *source, struct preload_greeting *greeting)
 {
-	struct preload_source *source = context;
 	struct process *p = map_get(source->processes, &greeting->process);
-	int ret, fd;
+	int ret;
 
-	if (p && p->back && (ret = begin_again(source, p)))
+	if (p && p->back && (ret = begin_again(source, p, greeting->time_ns)))
 		return ret;
 	if (!p)
 		p = process_new(source, &greeting->process);
-	if (!p || source->n_rings >= LIMIT_RINGS)
-		return 0;
-	fd = give_ring(source, p, greeting->pidfd);
-	if (fd < 0)
+	if (!p || adopt(source, p, greeting))
 		return 0;
 	map_put(source->by_pid, &p->key.pid, p);
-	*ret_ring = fd;
-	*ret_ring_bytes = source->opts.ring_bytes;
-	return emit_proc(source, p, greeting);
+	return emit_proc(source, greeting);
+}
+
+static int take_greetings(struct preload_source *source)
+{
+	struct preload_greeting *greeting = preload_greeter_take(source->greeter), *next;
+	int ret = 0;
+
+	for (; greeting; greeting = next) {
+		next = greeting->next;
+		ret = ret ? ret : greeted(source, greeting);
+		preload_greeting_free(source->greeter, greeting);
+	}
+	return ret;
 }
 
 /* ---- interface ---- */
@@ -408,14 +383,9 @@ static int dispatch(struct preload_source *source, bool *ret_more)
 {
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(source->epoll, events, EVENTS, 0);
-	int ret = 0;
+	int ret = take_greetings(source);
 
 	*ret_more = n == EVENTS;
-	/* greetings first: each shim waits, and its program with it */
-	for (int i = 0; i < n && !ret; i++) {
-		if (events[i].data.ptr == source)
-			ret = answer_greetings(source);
-	}
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.ptr != source)
 			((struct process *)events[i].data.ptr)->dead = true;
@@ -434,8 +404,10 @@ int preload_source_dispatch(struct preload_source *source)
 int preload_source_drain(struct preload_source *source, bool final)
 {
 	bool more = true;
-	int ret = 0;
+	/* the end of a process that is taken up by the first is seen by the second */
+	int ret = dispatch(source, &more);
 
+	more = true;
 	while (more && !ret)
 		ret = dispatch(source, &more);
 	while (final && source->first)
@@ -463,12 +435,11 @@ int preload_source_new(const struct preload_source_opts *opts, struct preload_so
 		return -ENOMEM;
 	source->opts = *opts;
 	source->opts.ring_bytes = ring_size(opts->ring_bytes);
-	buffer_init(&source->out, CR_LENGTH_MAX);
 	source->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ret = source->epoll < 0 ? -errno : 0;
 	ret = ret ? ret : map_new(&source->processes, sizeof(struct cr_process), LIMIT_PROCESSES);
 	ret = ret ? ret : map_new(&source->by_pid, sizeof(uint32_t), LIMIT_PROCESSES);
-	ret = ret ? ret : preload_greeter_new(&source->greeter);
+	ret = ret ? ret : preload_greeter_new(source->opts.ring_bytes, &source->greeter);
 	if (!ret &&
 	    epoll_ctl(source->epoll, EPOLL_CTL_ADD, preload_greeter_fd(source->greeter), &event))
 		ret = -errno;
@@ -549,7 +520,6 @@ void preload_source_free(struct preload_source *source)
 	map_free(source->processes);
 	map_free(source->by_pid);
 	preload_greeter_free(source->greeter);
-	buffer_free(&source->out);
 	if (source->epoll >= 0)
 		close(source->epoll);
 	free(source);

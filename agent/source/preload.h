@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The collector of the preload shim: answers greetings, drains the rings.
+ * The collector of the preload shim: answers greetings, drains the rings. The sink is called from
+ * the caller's thread only.
  *
  * Per process it emits PROC at its greeting (EXEC before it, where the same process greeted
  * before), then what the shim recorded, LOST when its counters moved, and EXIT. process, cgroup and
@@ -28,7 +29,7 @@ struct preload_source_opts {
 	void *context;
 };
 
-/** preload_source_new - listen. Return: 0 or a negative errno. */
+/** preload_source_new - listen, and answer from now on. Return: 0 or a negative errno. */
 int preload_source_new(const struct preload_source_opts *opts, struct preload_source **ret_source);
 
 /** preload_source_address - value for PRELOAD_SOCKET_VARIABLE; lives as long as the source. */
@@ -38,9 +39,9 @@ const char *preload_source_address(const struct preload_source *source);
 int preload_source_fd(const struct preload_source *source);
 
 /*
- * preload_source_dispatch - answer greetings and drain the rings; never waits. A shim waits 50 ms
- *for its answer, and a ring tells nobody that it fills: call it when the descriptor is readable,
- *	and every 10 ms.
+ * preload_source_dispatch - take up those that greeted and drain the rings; never waits. Greetings
+ *	are answered by a thread of the source's own, but a ring tells nobody that it fills: call it
+ *	when the descriptor is readable, and every 10 ms.
  * Return: 0, -ENOMEM, or what the sink returned.
  */
 int preload_source_dispatch(struct preload_source *source);

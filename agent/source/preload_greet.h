@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The socket at which shims greet (bpf/capture_record.h). Any local user can connect to an abstract
+ * The socket at which shims greet (bpf/capture_record.h), and the thread that answers them: a shim
+ * waits 50 ms, whatever the rest of the program is at. Any local user can connect to an abstract
  * address: greetings are taken from processes of the collector's own user, of root, and from
  * descendants of the collector; the others are closed without an answer.
  */
@@ -9,32 +10,50 @@
 
 #include <stdint.h>
 
+#include "agent/source/preload_ring.h"
+#include "agent/util/buffer.h"
 #include "bpf/capture_record.h"
 
 struct preload_greeter;
 
+/* A shim that was answered. Whoever takes the pidfd or the ring leaves -1 or zeros behind. */
 struct preload_greeting {
+	struct preload_greeting *next;
 	struct cr_process process; /* by the kernel's word */
 	uint32_t uid;
-	int pidfd;       /* the greeter's */
-	const char *exe; /* by the shim's word; NULL: it did not say */
+	int pidfd;
+	uint64_t time_ns;
+	uint64_t netns; /* inode of its network namespace, 0: unknown */
+	struct preload_ring ring;
+	struct buffer hello; /* the HELLO record: what the shim says of itself */
+	struct buffer proc;  /* a PROC record; empty: none could be made */
 };
 
 /*
- * The answer to a greeting: the memfd of a ring, which the greeter closes, and its size; the shim
- * gets no answer where they are left untouched. Return: 0, or a negative errno that ends the
- * dispatch.
+ * preload_greeter_new - listen, and begin to answer.
+ * @ring_bytes: of each ring; a power of two of whole pages.
  */
-typedef int (*preload_greeted)(void *context, const struct preload_greeting *greeting,
-			       int *ret_ring, uint64_t *ret_ring_bytes);
+int preload_greeter_new(uint64_t ring_bytes, struct preload_greeter **ret_greeter);
 
-int preload_greeter_new(struct preload_greeter **ret_greeter);
 const char *preload_greeter_address(const struct preload_greeter *greeter);
+
+/** preload_greeter_fd - readable when there is something for preload_greeter_take(). */
 int preload_greeter_fd(const struct preload_greeter *greeter);
 
-/** preload_greeter_dispatch - answer those that greeted; never waits. */
-int preload_greeter_dispatch(struct preload_greeter *greeter, preload_greeted fn, void *context);
+/*
+ * preload_greeter_take - all that were answered since the last call, the oldest first, which are
+ *	the caller's. Who writes into a ring was answered, so its greeting is among them.
+ * Return: NULL: none.
+ */
+struct preload_greeting *preload_greeter_take(struct preload_greeter *greeter);
 
+/** preload_greeter_give_up - free a ring, if there is one, and make room for another. */
+void preload_greeter_give_up(struct preload_greeter *greeter, struct preload_ring *ring);
+
+/** preload_greeting_free - free one greeting; its ring is given up. */
+void preload_greeting_free(struct preload_greeter *greeter, struct preload_greeting *greeting);
+
+/** preload_greeter_free - ends the thread first. All rings have been given up. */
 void preload_greeter_free(struct preload_greeter *greeter);
 
 #endif

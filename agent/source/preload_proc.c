@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,8 +194,18 @@ static uint32_t read_ns_pid(uint32_t pid)
 	return ns_pid;
 }
 
+/* What is told as long as the process is there. */
+static int add_facts(struct buffer *out, uint32_t pid, uint64_t *ret_cgroup)
+{
+	int ret = add_comm(out, pid);
+
+	ret = ret ? ret : add_arguments(out, pid);
+	ret = ret ? ret : add_cgroup(out, pid, ret_cgroup);
+	return ret ? ret : add_service_name(out, pid);
+}
+
 int preload_proc_record(struct buffer *out, const struct cr_process *process, uint32_t uid,
-			uint32_t flags, const char *exe, uint64_t time_ns)
+			const char *exe, uint64_t time_ns)
 {
 	size_t start = out->length;
 	uint64_t cgroup = 0;
@@ -202,16 +213,17 @@ int preload_proc_record(struct buffer *out, const struct cr_process *process, ui
 	uint32_t parent_pid = 0;
 	struct cr_proc *proc;
 	int ret = record_begin(out, CR_PROC, sizeof(struct cr_proc), time_ns);
+	bool there;
 
 	if (ret)
 		return ret;
-	if (!preload_proc_stat(process->pid, &self, &parent_pid) && parent_pid)
+	there = !preload_proc_stat(process->pid, &self, &parent_pid) &&
+		self.start == process->start;
+	if (there && parent_pid)
 		preload_proc_stat(parent_pid, &parent, NULL);
-	ret = add_exe(out, process->pid, exe);
-	ret = ret ? ret : add_comm(out, process->pid);
-	ret = ret ? ret : add_arguments(out, process->pid);
-	ret = ret ? ret : add_cgroup(out, process->pid, &cgroup);
-	ret = ret ? ret : add_service_name(out, process->pid);
+	ret = add_exe(out, there ? process->pid : 0, exe);
+	if (!ret && there)
+		ret = add_facts(out, process->pid, &cgroup);
 	if (ret)
 		return ret;
 	proc = (struct cr_proc *)(out->data + start);
@@ -219,7 +231,7 @@ int preload_proc_record(struct buffer *out, const struct cr_process *process, ui
 	proc->parent = parent;
 	proc->cgroup = cgroup;
 	proc->uid = uid;
-	proc->ns_pid = read_ns_pid(process->pid);
-	proc->flags = flags | CR_PROC_HAS_UID;
+	proc->ns_pid = there ? read_ns_pid(process->pid) : 0;
+	proc->flags = CR_PROC_HAS_UID;
 	return record_finish(out, start);
 }

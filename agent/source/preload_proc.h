@@ -24,9 +24,8 @@ int preload_proc_inherits(uint32_t pid);
 /*
  * preload_proc_record - append the PROC record of a process to out.
  * @exe: its executable where /proc does not tell, or NULL.
- * @flags: CR_PROC_ROOT or 0.
  */
 int preload_proc_record(struct buffer *out, const struct cr_process *process, uint32_t uid,
-			uint32_t flags, const char *exe, uint64_t time_ns);
+			const char *exe, uint64_t time_ns);
 
 #endif

@@ -441,4 +441,148 @@ TEST(rings_are_merged_by_time)
 	CHECK_INT(backwards, 0);
 }
 
+/* ---- the reader is busy ---- */
+
+#define CROWD 20
+
+static void client_brief(struct cr_ring *ring, uint8_t *data)
+{
+	put_data(ring, data, 64, 0);
+}
+
+/* Who was told of, and how many records of others came. */
+static struct {
+	struct preload_source *source;
+	uint32_t pids[CROWD];
+	unsigned int n, n_data, n_odd, n_answered;
+	bool crowd_is_there;
+} busy;
+
+static unsigned int place_of(uint32_t pid)
+{
+	unsigned int i = 0;
+
+	while (i < busy.n && busy.pids[i] != pid)
+		i++;
+	return i;
+}
+
+static int note_order(void *context, const struct cr_head *record)
+{
+	const struct cr_data *data = (const struct cr_data *)record;
+	const struct cr_proc *proc = (const struct cr_proc *)record;
+
+	if (record->type == CR_PROC && place_of(proc->process.pid) == busy.n)
+		busy.pids[busy.n++ % CROWD] = proc->process.pid;
+	if (record->type == CR_DATA) {
+		busy.n_odd += place_of(data->process.pid) == busy.n;
+		busy.n_data++;
+	}
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Blocks at its first record for 300 ms, in which the crowd comes and goes. */
+static int blocking_sink(void *context, const struct cr_head *record)
+{
+	pid_t pids[CROWD];
+	int64_t before = now_ms();
+
+	note_order(context, record);
+	if (busy.crowd_is_there)
+		return 0;
+	busy.crowd_is_there = true;
+	for (unsigned int i = 0; i < CROWD - 1; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			client_main(preload_source_address(busy.source), client_brief);
+	}
+	for (unsigned int i = 0; i < CROWD - 1; i++) {
+		int status = -1;
+
+		waitpid(pids[i], &status, 0);
+		busy.n_answered += status == 0;
+	}
+	while (now_ms() - before < 300)
+		usleep(10000);
+	return 0;
+}
+
+TEST(reader_is_blocked_while_a_crowd_greets)
+{
+	struct preload_source_opts opts = {.ring_bytes = RING, .sink = blocking_sink};
+	pid_t pid;
+
+	memset(&busy, 0, sizeof(busy));
+	CHECK_INT(preload_source_new(&opts, &busy.source), 0);
+	pid = fork();
+	if (!pid)
+		client_main(preload_source_address(busy.source), client_brief);
+	waitpid(pid, NULL, 0);
+	CHECK_INT(preload_source_drain(busy.source, false), 0);
+	CHECK_INT(busy.n_answered, CROWD - 1);
+	CHECK_INT(preload_source_drain(busy.source, false), 0);
+	CHECK_INT(busy.n_data, CROWD);
+	CHECK_INT(busy.n_odd, 0);
+	CHECK_INT(preload_source_processes(busy.source), 0);
+	preload_source_free(busy.source);
+}
+
+/* Begins three programs, and each writes, before anybody looks. */
+static void client_of_three_programs(struct cr_ring *ring, uint8_t *data)
+{
+	put_data(ring, data, 64, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		int fd = greet(getenv("ADDRESS"), sizeof(struct cr_hello));
+		uint8_t *at =
+			mmap(NULL, CR_RING_DATA + RING, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		if (at == MAP_FAILED)
+			_exit(1);
+		put_data((struct cr_ring *)at, at + CR_RING_DATA, 64, 0);
+	}
+}
+
+static char order[64];
+
+static int letter_sink(void *context, const struct cr_head *record)
+{
+	static const char letters[] = {[CR_PROC] = 'P',
+				       [CR_DATA] = 'D',
+				       [CR_EXEC] = 'X',
+				       [CR_EXIT] = 'E',
+				       [CR_LOST] = 'L'};
+	size_t n = strlen(order);
+
+	if (n + 1 < sizeof(order))
+		order[n] = letters[record->type];
+	return 0;
+}
+
+TEST(programs_of_one_process_in_their_order)
+{
+	struct preload_source_opts opts = {.ring_bytes = RING, .sink = letter_sink};
+	struct preload_source *source;
+	int status = -1;
+	pid_t pid;
+
+	CHECK_INT(preload_source_new(&opts, &source), 0);
+	setenv("ADDRESS", preload_source_address(source), 1);
+	pid = fork();
+	if (!pid)
+		client_main(preload_source_address(source), client_of_three_programs);
+	waitpid(pid, &status, 0);
+	CHECK_INT(status, 0);
+	CHECK_INT(preload_source_drain(source, false), 0);
+	CHECK_TEXT(order, "PDXPDXPDE");
+	preload_source_free(source);
+}
+
 TEST_MAIN()
