@@ -26,3 +26,5 @@ demo:
 	$(Q)tests/demo.sh
 
 .PHONY: deps deps-build test integration cases demo
+
+include $(wildcard tests/*/build.mk)
