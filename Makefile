@@ -80,7 +80,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS)
 
-include $(wildcard tests/build.mk)
+include $(wildcard tests/build.mk tests/*/build.mk)
 
 # ---- checks ----
 

@@ -62,7 +62,7 @@ static int set_path(struct report_cli *cli, const char *path)
 
 static int set_json(struct report_cli *cli, const char *form)
 {
-	if (form && strcmp(form, "lines")) {
+	if (form && strcmp(form, "lines") != 0) {
 		log_error("--json=%s: not lines", form);
 		return -EINVAL;
 	}

@@ -24,7 +24,8 @@ struct report_cli {
 int report_cli_open(struct report_cli *cli, int argc, char **argv, int *ret_status);
 
 /*
- * report_cli_follow - print each call that settles from report_cli_open() on, until the reader goes.
+ * report_cli_follow - print each call that settles from report_cli_open() on, until the reader
+ * goes.
  * @trace_id: of this trace alone; NULL: any.
  * Return: a negative errno.
  */

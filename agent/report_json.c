@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/report_sum.h"
+#include "agent/usage_name.h"
 #include "agent/util/clock.h"
 #include "agent/util/text.h"
 
@@ -113,51 +114,30 @@ static void json_flush(struct json *json, FILE *out)
 
 /* ---- a call ---- */
 
-static const char *const kind_names[KINDS] = {
-	[KIND_INPUT] = "gen_ai.usage.input_tokens",
-	[KIND_CACHE_READ] = "gen_ai.usage.cache_read.input_tokens",
-	[KIND_CACHE_WRITE] = "gen_ai.usage.cache_creation.input_tokens",
-	[KIND_OUTPUT] = "gen_ai.usage.output_tokens",
-	[KIND_REASONING] = "gen_ai.usage.reasoning.output_tokens",
-};
-
-/* Buckets without a standard name. The others are kinds, or what is left of a side without them. */
-static const char *const usage_names[PRICING_BUCKETS] = {
-	[PRICING_CACHE_READ_AUDIO] = "tollspan.usage.cache_read_audio",
-	[PRICING_CACHE_READ_IMAGE] = "tollspan.usage.cache_read_image",
-	[PRICING_CACHE_WRITE_5M] = "tollspan.usage.cache_creation_5m",
-	[PRICING_CACHE_WRITE_1H] = "tollspan.usage.cache_creation_1h",
-	[PRICING_INPUT_AUDIO] = "tollspan.usage.input_audio",
-	[PRICING_OUTPUT_AUDIO] = "tollspan.usage.output_audio",
-	[PRICING_INPUT_IMAGE] = "tollspan.usage.input_image",
-	[PRICING_OUTPUT_IMAGE] = "tollspan.usage.output_image",
-	[PRICING_INPUT_VIDEO] = "tollspan.usage.input_video",
-	[PRICING_REQUESTS] = "tollspan.usage.requests",
-	[PRICING_WEB_SEARCH] = "tollspan.usage.requests.web_search",
-	[PRICING_WEB_FETCH] = "tollspan.usage.requests.web_fetch",
-	[PRICING_FILE_SEARCH] = "tollspan.usage.requests.file_search",
-	[PRICING_CODE_EXECUTION] = "tollspan.usage.requests.code_execution",
-	[PRICING_PAGES] = "tollspan.usage.pages",
-	[PRICING_IMAGES] = "tollspan.usage.images",
-	[PRICING_MILLISECONDS] = "tollspan.usage.milliseconds",
-	[PRICING_CHARACTERS] = "tollspan.usage.characters",
-	[PRICING_CACHE_STORAGE] = "tollspan.usage.cache_storage",
-	[PRICING_SEARCH_UNITS] = "tollspan.usage.search_units",
+static const enum pricing_bucket kind_buckets[KINDS] = {
+	[KIND_INPUT] = PRICING_INPUT,
+	[KIND_CACHE_READ] = PRICING_CACHE_READ,
+	[KIND_CACHE_WRITE] = PRICING_CACHE_WRITE,
+	[KIND_OUTPUT] = PRICING_OUTPUT,
+	[KIND_REASONING] = PRICING_REASONING,
 };
 
 static void put_kinds(struct json *json, const struct kinds *kinds)
 {
 	for (unsigned int i = 0; i < KINDS; i++) {
 		if (kinds->has[i])
-			json_unsigned(json, kind_names[i], kinds->tokens[i]);
+			json_unsigned(json, usage_name(kind_buckets[i]), kinds->tokens[i]);
 	}
 }
 
+/* Buckets without a standard name; the others are kinds, or what is left of a side without them. */
 static void put_usage(struct json *json, const struct pricing_usage *usage)
 {
 	for (unsigned int i = 0; i < PRICING_BUCKETS; i++) {
-		if (usage_names[i] && pricing_usage_has(usage, i))
-			json_unsigned(json, usage_names[i], usage->quantity[i]);
+		const char *name = usage_name(i);
+
+		if (pricing_usage_has(usage, i) && !strncmp(name, "tollspan.", 9))
+			json_unsigned(json, name, usage->quantity[i]);
 	}
 }
 
@@ -332,7 +312,7 @@ static int on_loss(void *context, const struct ledger_loss *loss)
 	struct whole *whole = context;
 	struct json *json = &whole->json;
 
-	if (strncmp(whole->cause, loss->cause, sizeof(whole->cause) - 1)) {
+	if (strncmp(whole->cause, loss->cause, sizeof(whole->cause) - 1) != 0) {
 		end_cause(whole);
 		snprintf(whole->cause, sizeof(whole->cause), "%s", loss->cause);
 		json_key(json, loss->cause);

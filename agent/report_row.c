@@ -72,21 +72,41 @@ void row_duration(int64_t begin_ns, int64_t end_ns, char cell[ROW_CELL])
 			 (int)(ms % 60000 / 1000));
 }
 
-static const char *why_unpriced(const struct ledger_call *call)
+/* What has no price, in a word or two: its kind, and its name. */
+static void why_unpriced(const struct ledger_call *call, const char **ret_kind,
+			 const char **ret_name)
 {
-	if (call->n_charges == 0)
-		return "no usage";
-	if (!call->provider_known)
-		return "unknown host";
-	for (size_t i = 0; i < call->n_charges; i++) {
-		const struct ledger_charge *charge = &call->charges[i];
+	const struct ledger_charge *charge = call->charges;
 
-		if (charge->status == PRICING_UNPRICED_BUCKET && charge->missing)
-			return charge->missing;
-		if (charge->status != PRICING_PRICED)
-			return pricing_status_text(charge->status);
+	*ret_kind = call->n_charges ? "unknown host" : "no usage";
+	*ret_name = NULL;
+	if (call->n_charges == 0 || !call->provider_known)
+		return;
+	for (size_t i = 0; charge->status == PRICING_PRICED && i < call->n_charges; i++)
+		charge = &call->charges[i];
+	switch (charge->status) {
+	case PRICING_UNPRICED_BUCKET:
+		*ret_kind = charge->missing;
+		break;
+	case PRICING_UNPRICED_TIER:
+		*ret_kind = "tier";
+		*ret_name = charge->tier;
+		break;
+	case PRICING_UNPRICED_REGION:
+		*ret_kind = "region";
+		*ret_name = charge->region;
+		break;
+	case PRICING_UNPRICED_VARIANT:
+		*ret_kind = "variant";
+		*ret_name = charge->variant;
+		break;
+	case PRICING_UNPRICED_OVERFLOW:
+		*ret_kind = "too much";
+		break;
+	default:
+		*ret_kind = "model";
+		break;
 	}
-	return "no price";
 }
 
 /* A word, and what it is about in brackets; both may come from the wire. */
@@ -104,6 +124,8 @@ static void add_word(char cell[ROW_CELL], const char *word, const char *about, b
 void row_status(const struct ledger_call *call, bool utf8, char cell[ROW_CELL])
 {
 	const char *completeness = call->completeness ? call->completeness : "partial";
+	const char *kind, *name;
+	char why[ROW_CELL];
 
 	cell[0] = '\0';
 	if (call->settled == 0)
@@ -112,10 +134,14 @@ void row_status(const struct ledger_call *call, bool utf8, char cell[ROW_CELL])
 		add_word(cell, "error", call->error_type, utf8);
 	if (call->cost_status == COST_FREE)
 		add_word(cell, "free", NULL, utf8);
-	if (call->settled && strcmp(completeness, "exact"))
+	if (call->settled && strcmp(completeness, "exact") != 0)
 		add_word(cell, completeness, NULL, utf8);
-	if (call->settled && call->cost_status == COST_UNPRICED)
-		add_word(cell, "unpriced", why_unpriced(call), utf8);
+	if (call->settled && call->cost_status == COST_UNPRICED) {
+		why_unpriced(call, &kind, &name);
+		snprintf(why, sizeof(why), "%s%s%s", kind ? kind : "a quantity", name ? " " : "",
+			 name ? name : "");
+		add_word(cell, "unpriced", why, utf8);
+	}
 	if (!cell[0])
 		add_word(cell, "ok", NULL, utf8);
 }

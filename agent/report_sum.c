@@ -55,7 +55,7 @@ static void add_charge_money(struct call_sum *sum, const struct ledger_charge *c
 	if (sum->n_currencies == 0) {
 		set_currency(&sum->money, charge->currency);
 		sum->n_currencies = 1;
-	} else if (strcmp(sum->money.currency, charge->currency)) {
+	} else if (strcmp(sum->money.currency, charge->currency) != 0) {
 		sum->n_currencies = 2;
 	}
 	sum->money.amount += charge->amount;
@@ -93,6 +93,8 @@ static struct money *find_money(struct totals *totals, const char *currency)
 /* Charge by charge, for they may be in several currencies. */
 static void add_money(struct totals *totals, const struct ledger_call *call)
 {
+	bool left_out = false;
+
 	for (size_t i = 0; i < call->n_charges; i++) {
 		struct money *money;
 
@@ -102,8 +104,9 @@ static void add_money(struct totals *totals, const struct ledger_call *call)
 		if (money)
 			money->amount += call->charges[i].amount;
 		else
-			totals->other_money++;
+			left_out = true;
 	}
+	totals->other_money += left_out;
 }
 
 void totals_add(struct totals *totals, const struct ledger_call *call)
@@ -125,7 +128,7 @@ void totals_add(struct totals *totals, const struct ledger_call *call)
 		totals->last_ns = call->end_ns;
 	totals->calls++;
 	totals->open += call->settled == 0;
-	totals->unpriced += call->cost_status == COST_UNPRICED;
+	totals->unpriced += call->settled && call->cost_status == COST_UNPRICED;
 	totals->errors += call->error_type != NULL;
 	totals->by_ebpf |= !strcmp(capture, "ebpf");
 	totals->by_preload |= !strcmp(capture, "preload");

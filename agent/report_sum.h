@@ -38,7 +38,8 @@ struct call_sum {
 void call_sum(const struct ledger_call *call, struct call_sum *ret_sum);
 
 struct totals {
-	uint64_t calls, open, unpriced, errors;
+	uint64_t calls, open, errors;
+	uint64_t unpriced; /* settled without a price */
 	struct kinds kinds;
 	struct money money[LIMIT_CURRENCIES]; /* of priced calls */
 	unsigned int n_money;

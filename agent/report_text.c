@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "agent/report_row.h"
+#include "agent/util/buffer.h"
+#include "agent/util/text.h"
 
 enum column {
 	COLUMN_MODEL,
@@ -23,7 +25,7 @@ enum column {
 	COLUMNS,
 };
 
-#define MODEL_COLUMNS 32
+#define MODEL_COLUMNS 28
 
 struct row {
 	char cells[COLUMNS][ROW_CELL];
@@ -85,15 +87,20 @@ static void widen(size_t widths[COLUMNS], const struct row *row)
 	}
 }
 
-static int pad(FILE *out, size_t n)
+static void pad(FILE *out, size_t n)
 {
-	return n ? fprintf(out, "%*s", (int)n, "") : 0;
+	while (n-- > 0)
+		fputc(' ', out);
 }
 
-/* The model to the left, figures to the right, the status as it is. */
+/* The model to the left, figures to the right, the status as it is; no blanks at the end. */
 static int print_row(FILE *out, const struct row *row, const size_t widths[COLUMNS])
 {
-	for (unsigned int i = 0; i < COLUMNS; i++) {
+	unsigned int last = COLUMNS - 1;
+
+	while (last > 0 && !row->cells[last][0])
+		last--;
+	for (unsigned int i = 0; i <= last; i++) {
 		const char *cell = row->cells[i];
 		size_t columns = row_columns(cell);
 		size_t space = widths[i] > columns ? widths[i] - columns : 0;
@@ -103,7 +110,7 @@ static int print_row(FILE *out, const struct row *row, const size_t widths[COLUM
 		if (i != COLUMN_MODEL && i != COLUMN_STATUS)
 			pad(out, space);
 		fputs(cell, out);
-		if (i == COLUMN_MODEL)
+		if (i == COLUMN_MODEL && i < last)
 			pad(out, space);
 	}
 	fputc('\n', out);
@@ -270,19 +277,36 @@ static int on_loss(void *context, const struct ledger_loss *loss)
 	return 0;
 }
 
+/* A text of any length, made safe. */
+static int print_shown(const struct notes *notes, const char *before, const char *text,
+		       const char *after)
+{
+	struct buffer shown;
+	int r;
+
+	buffer_init(&shown, 16 * KIB);
+	r = text_append_shown(&shown, text, 8 * KIB, notes->utf8);
+	if (r == 0 || r == -E2BIG)
+		fprintf(notes->out, "%s%.*s%s", before, (int)shown.length,
+			shown.length ? (const char *)shown.data : "", after);
+	buffer_free(&shown);
+	return r == -ENOMEM ? r : 0;
+}
+
 static int on_unseen(void *context, const struct ledger_unseen *unseen)
 {
 	struct notes *notes = context;
-	char name[ROW_CELL], reason[ROW_CELL], remedy[ROW_CELL];
+	int r = print_shown(notes, "unseen: ", unseen->executable ? unseen->executable : "process",
+			    "");
 
 	notes->any = true;
-	row_shown(unseen->executable ? unseen->executable : "a process", notes->utf8, 60, name);
-	row_shown(unseen->reason ? unseen->reason : "", notes->utf8, 120, reason);
-	row_shown(unseen->remedy ? unseen->remedy : "", notes->utf8, 120, remedy);
-	fprintf(notes->out, "unseen: %s (pid %" PRId64 "): %s\n", name, unseen->pid, reason);
-	if (remedy[0])
-		fprintf(notes->out, "        %s\n", remedy);
-	return 0;
+	if (unseen->pid)
+		fprintf(notes->out, " (pid %" PRId64 ")", unseen->pid);
+	if (r == 0)
+		r = print_shown(notes, ": ", unseen->reason ? unseen->reason : "", "\n");
+	if (r == 0 && unseen->remedy)
+		r = print_shown(notes, "        ", unseen->remedy, "\n");
+	return r;
 }
 
 static void print_source(FILE *out, const struct totals *totals, const struct report_opts *opts)

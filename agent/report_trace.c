@@ -220,13 +220,13 @@ static int on_call(void *context, const struct ledger_call *call)
 
 static int compare_nodes(const void *a, const void *b)
 {
-	const struct node *const *x = a, *const *y = b;
+	const struct node *x = a, *y = b;
 
-	if ((*x)->parent != (*y)->parent)
-		return (*x)->parent < (*y)->parent ? -1 : 1;
-	if ((*x)->start_ns != (*y)->start_ns)
-		return (*x)->start_ns < (*y)->start_ns ? -1 : 1;
-	return (*x)->order < (*y)->order ? -1 : (*x)->order > (*y)->order;
+	if (x->parent != y->parent)
+		return x->parent < y->parent ? -1 : 1;
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
 }
 
 struct level {
@@ -234,21 +234,21 @@ struct level {
 };
 
 /* The children of a node, which lie side by side in the sorted list. */
-static struct level children_of(struct node *const *sorted, size_t n, size_t parent)
+static struct level children_of(const struct tree *tree, size_t parent)
 {
 	struct level level;
-	size_t low = 1, high = n;
+	size_t low = 1, high = tree->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (sorted[middle]->parent < parent)
+		if (tree->nodes[middle].parent < parent)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	level.next = level.end = low;
-	while (level.end < n && sorted[level.end]->parent == parent)
+	while (level.end < tree->n && tree->nodes[level.end].parent == parent)
 		level.end++;
 	return level;
 }
@@ -266,20 +266,15 @@ static void draw_line(const struct tree *tree, const struct level *levels, size_
 	fprintf(tree->out, "%s\n", text);
 }
 
-static int draw(const struct tree *tree)
+/* Sorts the nodes, whose indices are then their `order`; the trace itself stays in front. */
+static void draw(struct tree *tree)
 {
 	/* the trace, the processes, their calls */
 	struct level levels[LIMIT_TREE_DEPTH + 2];
-	struct node **sorted = calloc(tree->n, sizeof(*sorted));
 	size_t depth = 0;
 
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < tree->n; i++)
-		sorted[i] = &tree->nodes[i];
-	/* Node 0 stays in front: it is the trace. */
-	qsort(sorted + 1, tree->n - 1, sizeof(*sorted), compare_nodes);
-	levels[0] = children_of(sorted, tree->n, 0);
+	qsort(tree->nodes + 1, tree->n - 1, sizeof(tree->nodes[0]), compare_nodes);
+	levels[0] = children_of(tree, 0);
 	for (;;) {
 		const struct node *node;
 
@@ -288,15 +283,13 @@ static int draw(const struct tree *tree)
 				break;
 			continue;
 		}
-		node = sorted[levels[depth].next++];
+		node = &tree->nodes[levels[depth].next++];
 		draw_line(tree, levels, depth, node->text);
 		if (depth + 1 < LIMIT_TREE_DEPTH + 2) {
 			depth++;
-			levels[depth] = children_of(sorted, tree->n, node->order);
+			levels[depth] = children_of(tree, node->order);
 		}
 	}
-	free(sorted);
-	return 0;
 }
 
 static void print_head(const struct tree *tree, const char *trace_id)
@@ -354,7 +347,7 @@ int report_trace(FILE *out, const struct report_opts *opts)
 	r = fill(tree, opts);
 	if (r == 0) {
 		print_head(tree, opts->filter.trace_id);
-		r = draw(tree);
+		draw(tree);
 	}
 	tree_free(tree);
 	return r == 0 && (fflush(out) || ferror(out)) ? -EIO : r;

@@ -15,7 +15,6 @@
 #include "bpf/capture.h"
 
 /* Set before load. */
-const volatile __u32 pid_level;          /* depth of the loader's pid namespace */
 const volatile __u64 wake_level = 65536; /* bytes in the ring at which the reader is woken */
 const volatile __u64 tick_ns = 10000000; /* of USER_HZ */
 
@@ -48,6 +47,9 @@ struct {
 /* A call that a thread is in. It is known again at its return by the stack pointer. */
 struct call {
 	__u64 ssl; /* 0: free */
+	__u64 start;
+	__u32 pid;
+	__u32 image;
 	__u64 buffer;
 	__u64 count; /* where the library writes how much it moved; 0: the return value says it */
 	__u64 stack;
@@ -473,6 +475,9 @@ int call_enter(struct pt_regs *regs)
 	if (!call)
 		return 0;
 	call->ssl = ssl;
+	call->start = process->start;
+	call->pid = process->pid;
+	call->image = process->image;
 	call->buffer = PT_REGS_PARM2(regs);
 	if (function == CAPTURE_READ || function == CAPTURE_WRITE)
 		call->count = 0;
@@ -530,10 +535,8 @@ static __always_inline void limit(struct operation *o, __u32 verdict)
 SEC("uretprobe.s")
 int call_return(struct pt_regs *regs)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, tid = (__u32)id, verdict, direction;
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), verdict, direction;
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
-	const struct capture_process *process;
 	struct operation o = {};
 	struct capture_conn_key key = {};
 	struct conn *conn;
@@ -546,16 +549,13 @@ int call_return(struct pt_regs *regs)
 		return 0;
 	key.ssl = call->ssl;
 	call->ssl = 0;
-	process = bpf_map_lookup_elem(&tree, &tgid);
-	if (!process)
-		return 0;
 	o.length = call_count(call, PT_REGS_RC(regs));
 	if (!o.length)
 		return 0;
 	direction = call->direction & 1;
-	key.start = process->start;
-	key.pid = process->pid;
-	key.image = process->image;
+	key.start = call->start;
+	key.pid = call->pid;
+	key.image = call->image;
 	conn = conn_get(&key, call->entry_ns);
 	if (!conn) {
 		lose(CAPTURE_LOSS_TABLE, o.length);
@@ -640,21 +640,6 @@ static __always_inline void emit_exit(void *to, const struct capture_process *pr
 	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
-/* The process id that the loader sees. */
-static __always_inline __u32 seen_pid(struct task_struct *leader)
-{
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-	__u32 level = pid_level, nr = 0;
-
-	if (!level || level > BPF_CORE_READ(pid, level))
-		return BPF_CORE_READ(leader, tgid);
-	bpf_probe_read_kernel(&nr, sizeof(nr),
-			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) +
-				      bpf_core_field_offset(struct upid, nr));
-	return nr;
-}
-
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -667,7 +652,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!process)
 		return 0;
 	new.start = BPF_CORE_READ(child, start_boottime) / tick_ns;
-	new.pid = seen_pid(child);
+	new.pid = tgid;
 	if (bpf_map_update_elem(&tree, &tgid, &new, BPF_ANY)) {
 		lose(CAPTURE_LOSS_TABLE, 0);
 		return 0;

@@ -41,15 +41,6 @@ struct pt_regs {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct upid {
-	int nr;
-};
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[1];
-};
-
 struct atomic_live {
 	int counter;
 };
@@ -66,7 +57,6 @@ struct task_struct {
 	int exit_code;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
-	struct pid *thread_pid;
 	struct signal_struct *signal;
 };
 

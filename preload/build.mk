@@ -20,6 +20,7 @@ $(B)/libtollspan-preload.so: $(PRELOAD_OBJ)
 
 TEST_PROGRAMS = $(B)/tests/programs
 PRELOAD_PROGRAMS = $(addprefix $(TEST_PROGRAMS)/,preload_dump preload_work preload_host preload_bare \
+	preload_signal preload_linked \
 	libchain.so libfake_a.so libfake_b.so libfake_opaque_a.so libfake_opaque_b.so libfake_no_ex.so \
 	libuser_a.so libuser_b.so libuser_opaque_a.so libuser_opaque_b.so libuser_no_ex.so) \
 	$(if $(shell command -v musl-gcc),$(TEST_PROGRAMS)/musl/preload_host)
@@ -34,6 +35,16 @@ $(TEST_PROGRAMS)/preload_dump: tests/programs/preload_dump.c $(LIB)
 $(TEST_PROGRAMS)/preload_work: tests/programs/preload_work.c
 	$(call say,CC,$@)
 	$(Q)$(PROGRAM_CC) $< -lssl -lcrypto -lpthread
+
+$(TEST_PROGRAMS)/preload_signal: tests/programs/preload_signal.c $(TEST_PROGRAMS)/libfake_a.so
+	$(call say,CC,$@)
+	$(Q)$(PROGRAM_CC) $< -L$(TEST_PROGRAMS) -lfake_a -Wl,-rpath,'$$ORIGIN'
+
+# Has the shim as a library of its own, so that it is loaded where LD_PRELOAD is not heeded.
+$(TEST_PROGRAMS)/preload_linked: tests/programs/preload_bare.c $(B)/libtollspan-preload.so
+	$(call say,CC,$@)
+	$(Q)$(PROGRAM_CC) $< -Wl,--no-as-needed $(B)/libtollspan-preload.so -ldl \
+		-Wl,-rpath,$(abspath $(B))
 
 $(TEST_PROGRAMS)/preload_%: tests/programs/preload_%.c
 	$(call say,CC,$@)

@@ -345,30 +345,44 @@ static int find_program(const char *name, char path[PATH_MAX])
 	return -ENOENT;
 }
 
-/* The program that the first line of a script names. Return: 1, or 0 if it is no script. */
-static int script_program(const char *path, char name[SCRIPT_LINE])
+/* The next word of a line, which is cut off there; NULL at its end. */
+static char *next_word(char **line)
+{
+	char *word = *line + strspn(*line, " \t");
+
+	if (!*word)
+		return NULL;
+	*line = word + strcspn(word, " \t");
+	if (**line)
+		*(*line)++ = '\0';
+	return word;
+}
+
+/* The program that the first line of a script names. Return: false if it is no script. */
+static bool script_program(const char *path, char name[SCRIPT_LINE])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char line[SCRIPT_LINE], *first, *second, *state;
+	char line[SCRIPT_LINE], *at = line + 2, *first, *second;
+	size_t length;
 	ssize_t n;
 
 	if (fd < 0)
-		return 0;
+		return false;
 	n = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	if (n < 3 || line[0] != '#' || line[1] != '!')
-		return 0;
+		return false;
 	line[n] = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	first = strtok_r(line + 2, " \t", &state);
+	first = next_word(&at);
 	if (!first)
-		return 0;
-	second = strtok_r(NULL, " \t", &state);
-	if (second && strlen(first) >= 4 && !strcmp(first + strlen(first) - 4, "/env") &&
-	    second[0] != '-')
+		return false;
+	second = next_word(&at);
+	length = strlen(first);
+	if (second && second[0] != '-' && length >= 4 && !strcmp(first + length - 4, "/env"))
 		first = second;
 	snprintf(name, SCRIPT_LINE, "%s", first);
-	return 1;
+	return true;
 }
 
 int libs_of(const char *program, const char *library_path, lib_fn fn, void *context)

@@ -24,9 +24,10 @@ struct connection {
 	bool interim;             /* the response at hand is a 1xx */
 
 	bool lost;      /* bytes were lost, in either direction */
-	bool unordered; /* requests were lost since the last one that waits */
+	bool early[2];  /* and before the first message of a direction */
+	bool unordered; /* requests may have been lost since the last one */
 	bool hidden;    /* a request was lost whose response was not seen */
-	bool pipelined; /* a request began before the response to another was complete */
+	bool pipelined; /* several requests did wait for their response at once */
 	bool unpaired;  /* whose a further response is can not be known any more */
 
 	struct buffer held; /* pieces of responses, each a struct piece and its bytes */
@@ -160,36 +161,48 @@ static struct exchange *current(struct connection *c, const struct framing *f)
 
 /* ---- what framing tells ---- */
 
+static void assign_roles(struct connection *c, struct framing *f)
+{
+	struct framing *other = &c->framings[!f->direction];
+	bool request = f->kind == FRAMING_REQUEST;
+
+	c->request = request ? f : other;
+	c->response = request ? other : f;
+	other->kind = request ? FRAMING_RESPONSE : FRAMING_REQUEST;
+	c->hidden = c->early[c->request->direction] && !c->info->joined_late;
+}
+
 static int on_begin(void *context, struct framing *f)
 {
 	struct connection *c = context;
 
-	if (!c->request) {
-		struct framing *other = &c->framings[!f->direction];
-
-		c->request = f->kind == FRAMING_REQUEST ? f : other;
-		c->response = f->kind == FRAMING_REQUEST ? other : f;
-		other->kind = f->kind == FRAMING_REQUEST ? FRAMING_RESPONSE : FRAMING_REQUEST;
-	}
+	if (!c->request)
+		assign_roles(c, f);
 	if (f == c->request) {
-		c->pipelined = c->pipelined || c->first;
+		/* With one request at a time, this one says that the last one's response is over.
+		 */
+		if (c->first && c->first->missed && !c->pipelined)
+			return finish(c, pop(c), PARTIAL_GAP);
 		return 0;
 	}
 	/* Its request may only be late, unless it may have been lost. */
 	return !c->first && !c->lost && !c->unpaired && !c->info->joined_late;
 }
 
-/* May the next responses be taken for those of the requests that wait, and of this one? */
-static bool may_pair(struct connection *c)
+/* Has the request at hand a place in the order of those that wait? */
+static void enqueue(struct connection *c, struct exchange *x)
 {
-	if (c->first && c->unordered)
+	if (c->n_waiting == LIMIT_HTTP_PIPELINE) {
+		x->partial |= PARTIAL_LIMIT;
 		c->unpaired = true;
-	/* Its response must have come first, if there is but one request at a time. */
-	if (c->hidden && c->response->kind == FRAMING_RESPONSE)
-		c->unpaired = true;
-	if (c->n_waiting == LIMIT_HTTP_PIPELINE)
-		c->unpaired = true;
-	return !c->unpaired;
+	}
+	c->unpaired = c->unpaired || (c->pipelined && c->unordered);
+	x->unpaired = c->unpaired;
+	x->doubtful = c->hidden || (c->unordered && c->first);
+	if (!x->unpaired)
+		push(c, x);
+	c->unordered = false;
+	c->hidden = false;
 }
 
 static int request_head(struct connection *c, struct framing *f, enum framing_body *ret_body)
@@ -213,14 +226,7 @@ static int request_head(struct connection *c, struct framing *f, enum framing_bo
 		x->request.has_declared = true;
 		x->request.declared = f->parser.content_length;
 	}
-	if (c->n_waiting == LIMIT_HTTP_PIPELINE)
-		x->partial |= PARTIAL_LIMIT;
-	if (may_pair(c))
-		push(c, x);
-	else
-		x->unpaired = true;
-	c->unordered = false;
-	c->hidden = false;
+	enqueue(c, x);
 	c->sending = x;
 	r = exchange_request_head(x, f->head, llhttp_method_name(method), f->begin_ns);
 	if (!r && !x->ignored)
@@ -253,18 +259,36 @@ static int upgrade(struct connection *c, const struct head *head)
 	return r;
 }
 
+/* The exchange that a final response belongs to, NULL if that is not certain. */
+static int match_response(struct connection *c, struct exchange **ret_x)
+{
+	int r = 0;
+
+	c->pipelined = c->pipelined || c->n_waiting > 1;
+	if (c->first && c->first->doubtful) {
+		/* A lost request is not answered yet, so this is its answer, or another's. */
+		c->unpaired = true;
+		r = finish_waiting(c, PARTIAL_GAP);
+	}
+	if (!c->first)
+		c->hidden = false;
+	*ret_x = c->first;
+	return r;
+}
+
 static int response_head(struct connection *c, struct framing *f, enum framing_body *ret_body)
 {
 	unsigned int status = f->parser.status_code;
 	struct exchange *x = c->first;
 	bool upgraded;
-	int r;
+	int r = 0;
 
 	c->interim = status / 100 == 1 && status != 101;
-	if (!x) {
-		c->hidden = c->hidden && c->interim;
+	if (!c->interim)
+		r = match_response(c, &x);
+	if (r || !x) {
 		*ret_body = FRAMING_ABANDON;
-		return 0;
+		return r;
 	}
 	*ret_body = FRAMING_NO_BODY;
 	if (c->interim)
@@ -345,20 +369,52 @@ static int on_end(void *context, struct framing *f)
 	return r || !x->request_done ? r : finish(c, x, 0);
 }
 
+/*
+ * Responses were lost. Where there was a response at hand, or one had to begin, it was that of the
+ * first request. With one other request at most that waits, the next response is its own, if none
+ * was lost but that of the first.
+ */
+static int lose_response(struct connection *c, uint32_t reason, enum framing_state where)
+{
+	bool first_hit;
+	int r = 0;
+
+	/* At the very beginning of the stream, too, a response had to begin. */
+	if (where == FRAMING_SEARCH && !c->response->begun && !c->info->joined_late)
+		where = FRAMING_IDLE;
+	first_hit = where != FRAMING_SEARCH &&
+		    !(where == FRAMING_IDLE && c->first && c->first->doubtful);
+	c->interim = false;
+	c->hidden = false;
+	if (c->pipelined || c->n_waiting > 1u + first_hit) {
+		c->pipelined = true;
+		c->unpaired = true;
+		return finish_waiting(c, reason);
+	}
+	if (c->first && first_hit)
+		r = finish(c, pop(c), reason);
+	if (c->first) {
+		c->first->missed = true;
+		c->first->doubtful = false;
+	}
+	return r;
+}
+
 static int on_lost(void *context, struct framing *f, uint32_t reason, enum framing_state where)
 {
 	struct connection *c = context;
 	struct exchange *x = current(c, f);
 
 	c->lost = true;
-	if (f != c->request) {
-		c->interim = false;
-		c->hidden = false;
-		c->unpaired = c->unpaired || c->pipelined;
-		return finish_waiting(c, reason);
+	if (!c->request) {
+		c->early[f->direction] = true;
+		return 0;
 	}
+	if (f == c->response)
+		return lose_response(c, reason, where);
 	c->unordered = true;
-	if (where == FRAMING_IDLE || where == FRAMING_HEAD)
+	if (where == FRAMING_IDLE || where == FRAMING_HEAD ||
+	    (where == FRAMING_SEARCH && !c->first))
 		c->hidden = true;
 	if (!x)
 		return 0;
@@ -508,25 +564,34 @@ static int feed_data(struct connection *c, const struct stream_event *event)
 	return r;
 }
 
+static int drop_held(struct connection *c, uint32_t reason)
+{
+	buffer_free(&c->held);
+	return framing_lose(c->response, c->response->seen, reason);
+}
+
+static int feed_gap(struct connection *c, const struct stream_event *event)
+{
+	struct framing *f = &c->framings[event->direction];
+	bool held = c->held.length;
+	int r = 0;
+
+	c->now_ns = event->time_ns;
+	if (f == c->response)
+		buffer_free(&c->held);
+	r = framing_gap(f, event->offset, event->length);
+	/* What was held is the response to what was lost. */
+	if (!r && held && f == c->request)
+		r = drop_held(c, PARTIAL_GAP);
+	return r;
+}
+
 int connection_feed(struct connection *c, const struct stream_event *event)
 {
 	c->info = event->info;
 	if (event->type == STREAM_DATA)
 		return event->length ? feed_data(c, event) : 0;
-	if (event->type != STREAM_GAP)
-		return 0;
-	c->now_ns = event->time_ns;
-	if (&c->framings[event->direction] == c->response)
-		buffer_free(&c->held);
-	return framing_gap(&c->framings[event->direction], event->offset, event->length);
-}
-
-static int drop_held(struct connection *c, uint32_t reason)
-{
-	uint64_t end = c->response->seen;
-
-	buffer_free(&c->held);
-	return framing_lose(c->response, end, reason);
+	return event->type == STREAM_GAP ? feed_gap(c, event) : 0;
 }
 
 int connection_expire(struct connection *c, uint64_t now_ns)

@@ -17,6 +17,8 @@ struct exchange {
 	bool ignored;            /* the sink wants no bodies */
 	bool head_only, connect; /* by method */
 	bool unpaired;           /* no response will be told to be its own */
+	bool doubtful;           /* a request may lie before it whose response must come first */
+	bool missed; /* its response may have been lost, and then the next is not its own */
 	bool request_done, response_done;
 	uint32_t partial;
 	struct body request, response;

@@ -437,6 +437,7 @@ static int found(struct framing *f, enum framing_kind kind)
 	if (kind == FRAMING_H2)
 		return f->events->preface(f->context, f);
 	f->kind = kind;
+	f->begun = true;
 	f->state = FRAMING_IDLE;
 	return feed_start(f);
 }

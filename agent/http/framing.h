@@ -67,6 +67,7 @@ struct framing {
 	enum framing_state state;
 	enum framing_kind kind; /* what this direction carries, once known */
 	uint8_t direction;
+	bool begun; /* a message was found */
 	bool paused_in_head, in_chunk, in_trailer;
 	uint8_t start_length; /* bytes in start */
 	int error;            /* of a callback within llhttp */

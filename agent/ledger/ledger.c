@@ -16,8 +16,9 @@
 #include "agent/util/buffer.h"
 #include "agent/util/clock.h"
 
-/* How long a writer waits for the others. */
-#define BUSY_MS 10000
+/* How long a writer waits for the others; and after it has waited in vain, until they let it. */
+#define BUSY_MS 5000
+#define STILL_BUSY_MS 20
 #define RETRY_MS 10
 
 /* A transaction keeps other writers out: an older one is committed by the next write. */
@@ -292,6 +293,7 @@ static int begin(struct ledger *ledger)
 {
 	int r = execute(ledger, "BEGIN IMMEDIATE");
 
+	sqlite3_busy_timeout(ledger->db, r == -EBUSY ? STILL_BUSY_MS : BUSY_MS);
 	if (r < 0)
 		return r;
 	ledger->in_transaction = true;

@@ -25,7 +25,8 @@ int ledger_open_readonly(struct ledger **ret_ledger, const char *path, char *err
 			 size_t error_size);
 
 /*
- * ledger_begin_writer - this process begins to write; later rows carry the writer's id.
+ * ledger_begin_writer - this process begins to write; later rows carry the writer's id. Comes
+ *	before the first event.
  * @command: "run", "record", "replay", "agent".
  */
 int ledger_begin_writer(struct ledger *ledger, const char *command, const char *version,

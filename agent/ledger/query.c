@@ -2,6 +2,7 @@
 #include "agent/ledger/query.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -392,11 +393,10 @@ static int take_trace(struct ledger *ledger, sqlite3_stmt *statement,
 	if (r != 1)
 		return r < 0 ? r : -ENOENT;
 	text = column_text(statement, 0);
-	if (!text || strlen(text) >= sizeof(found)) {
+	if (!text || snprintf(found, sizeof(found), "%s", text) >= (int)sizeof(found)) {
 		sqlite3_reset(statement);
 		return -EBADMSG;
 	}
-	memcpy(found, text, strlen(text));
 	r = ledger_step(ledger, statement);
 	sqlite3_reset(statement);
 	if (r)

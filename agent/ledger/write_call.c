@@ -277,7 +277,7 @@ static int find_call(struct ledger *ledger, const struct call_event *event,
 static int put_call(struct ledger *ledger, const struct call_event *event,
 		    const struct id_texts *ids, int64_t *id)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	int64_t process = 0, root = 0;
 	int r = ledger_find_process(ledger, &event->conn.process, &process);
 

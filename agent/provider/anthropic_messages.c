@@ -106,7 +106,7 @@ static void request_done(struct call *call)
 	const char *session = user ? strstr(user, "_session_") : NULL;
 
 	call_set(call, CALL_REQUEST_MODEL, document_string(d, REQUEST_MODEL));
-	call->streaming = document_is_true(d, REQUEST_STREAM);
+	call->streaming = call->streaming || document_is_true(d, REQUEST_STREAM);
 	call_attribute(call, "anthropic.request.service_tier", document_string(d, REQUEST_TIER));
 	call_attribute(call, "anthropic.request.speed", document_string(d, REQUEST_SPEED));
 	call_attribute(call, "tollspan.request.metadata.user_id", user);

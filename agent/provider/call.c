@@ -96,13 +96,22 @@ static void replace(struct call *call, char **field, const char *value, size_t l
 	*field = copy;
 }
 
+/* As replace(), of text that goes on to other programs; each event of a stream may bring it. */
+static void replace_clean(struct call *call, char **field, const char *value, size_t length)
+{
+	if (length > LIMIT_VALUE)
+		length = LIMIT_VALUE;
+	if (*field && strlen(*field) == length && !memcmp(*field, value, length))
+		return;
+	replace(call, field, value, length);
+	if (*field)
+		clean(*field, strlen(*field));
+}
+
 void call_set_bytes(struct call *call, enum call_text text, const char *value, size_t length)
 {
-	if (!length)
-		return;
-	replace(call, &call->texts[text], value, length < LIMIT_VALUE ? length : LIMIT_VALUE);
-	if (call->texts[text])
-		clean(call->texts[text], strlen(call->texts[text]));
+	if (length)
+		replace_clean(call, &call->texts[text], value, length);
 }
 
 void call_set(struct call *call, enum call_text text, const char *value)
@@ -126,11 +135,9 @@ void call_attribute_bytes(struct call *call, const char *name, const char *value
 		i++;
 	if (i == LIMIT_ATTRIBUTES)
 		return;
-	replace(call, &call->attributes[i].value, value,
-		length < LIMIT_VALUE ? length : LIMIT_VALUE);
+	replace_clean(call, &call->attributes[i].value, value, length);
 	if (!call->attributes[i].value)
 		return;
-	clean(call->attributes[i].value, strlen(call->attributes[i].value));
 	call->attributes[i].name = name;
 	if (i == call->n_attributes)
 		call->n_attributes++;
@@ -175,13 +182,8 @@ struct tally *call_tally(struct call *call, size_t index)
 
 void call_tally_model(struct call *call, struct tally *tally, const char *model)
 {
-	size_t length = strnlen(model, LIMIT_VALUE);
-
-	if (!length)
-		return;
-	replace(call, &tally->model, model, length);
-	if (tally->model)
-		clean(tally->model, strlen(tally->model));
+	if (*model)
+		replace_clean(call, &tally->model, model, strlen(model));
 }
 
 void call_keep_start_usage(struct call *call, const char *text)

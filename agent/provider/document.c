@@ -20,6 +20,7 @@ struct document {
 	void *context;
 	bool empty;
 	bool passed_limit;
+	uint64_t used; /* slots that may hold something, as bits */
 	struct slot slots[];
 };
 
@@ -31,6 +32,7 @@ static int keep(struct document *document, const struct json_value *value)
 	switch (value->part) {
 	case JSON_VALUE_BEGIN:
 		document_clear(document, value->path);
+		document->used |= DOCUMENT_BIT(value->path);
 		slot->type = value->type;
 		return 0;
 	case JSON_VALUE_TEXT:
@@ -133,8 +135,8 @@ void document_reset(struct document *document)
 	json_reset(document->json);
 	document->empty = true;
 	document->passed_limit = false;
-	for (unsigned int i = 0; i < document->spec->n_paths; i++)
-		document_clear(document, i);
+	for (; document->used; document->used &= document->used - 1)
+		document_clear(document, (unsigned int)__builtin_ctzll(document->used));
 }
 
 bool document_has(const struct document *document, unsigned int path)

@@ -286,13 +286,19 @@ static int put_text(void *context, const char *text, size_t length)
 	return 0;
 }
 
+static bool is_key(const struct json_node *node, const char *key, size_t length)
+{
+	return node->length == length && !node->star &&
+	       (!length || (*node->key == *key && !memcmp(node->key, key, length)));
+}
+
 static int key_found(struct json *json, const char *key, size_t length)
 {
-	int16_t at = json->nodes[json->levels[json->n_levels - 1].node].child;
+	const struct json_node *node = &json->nodes[json->levels[json->n_levels - 1].node];
+	int16_t at = node->child_bits & JSON_KEY_BIT(key, length) ? node->child : JSON_NO_NODE;
 
 	json->state = STATE_COLON;
-	while (at != JSON_NO_NODE && (json->nodes[at].star || json->nodes[at].length != length ||
-				      memcmp(json->nodes[at].key, key, length)))
+	while (at != JSON_NO_NODE && !is_key(&json->nodes[at], key, length))
 		at = json->nodes[at].sibling;
 	json->node = at;
 	if (at == JSON_NO_NODE)

@@ -47,6 +47,8 @@ struct json_value {
  * the top-level object; "choices.*.delta.content" a nested one. An object or array that is named
  * comes as raw text; paths below it are still reported as well. A path that ends in "?" is told
  * without its text: only that it begins, of which type, and ends.
+ *
+ * A sink returns 0, or a negative errno that stops the scanner.
  */
 typedef int (*json_sink)(void *context, const struct json_value *value);
 

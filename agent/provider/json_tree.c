@@ -26,6 +26,7 @@ static int16_t add_node(struct json_node *nodes, int16_t *n_nodes, int16_t paren
 		.star = length == 1 && *key == '*',
 	};
 	nodes[parent].child = at;
+	nodes[parent].child_bits |= JSON_KEY_BIT(key, length);
 	return at;
 }
 

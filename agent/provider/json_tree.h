@@ -9,8 +9,13 @@
 #define JSON_NO_NODE (-1)
 #define JSON_ROOT 0
 
+/* A bit that each of a node's children sets: most keys are told apart by it. */
+#define JSON_KEY_BIT(key, length) \
+	(1ull << (((length) + ((length) ? 7u * (uint8_t) * (key) : 0u)) & 63))
+
 struct json_node {
-	const char *key; /* within the path, not NUL-terminated */
+	uint64_t child_bits; /* JSON_KEY_BIT of all children */
+	const char *key;     /* within the path, not NUL-terminated */
 	uint32_t length;
 	int16_t parent, child, sibling;
 	int16_t path; /* that ends here, or JSON_NO_NODE */

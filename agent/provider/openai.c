@@ -8,7 +8,7 @@ void openai_request(struct call *call)
 	const struct document *d = call->request;
 
 	call_set(call, CALL_REQUEST_MODEL, document_string(d, OPENAI_MODEL));
-	call->streaming = document_is_true(d, OPENAI_STREAM);
+	call->streaming = call->streaming || document_is_true(d, OPENAI_STREAM);
 	call_attribute(call, "openai.request.service_tier", document_string(d, OPENAI_TIER));
 	call_attribute(call, "tollspan.request.user", document_string(d, OPENAI_USER));
 	call_attribute(call, "tollspan.request.safety_identifier",

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pricing/pricing.h"
+#include "agent/event.h"
 
 struct cJSON;
 

@@ -281,8 +281,11 @@ static int take_ready(struct ebpf_source *source, const struct seam_message *mes
 		      int fds[SEAM_FDS_MAX])
 {
 	static const char *const steps[] = {
-		[KERNEL_OPEN] = "reading the programs",     [KERNEL_LOAD] = "loading the programs",
-		[KERNEL_LIFECYCLE] = "following processes", [KERNEL_WATCH] = "watching mappings",
+		[KERNEL_NAMESPACE] = "not in the host's pid namespace",
+		[KERNEL_OPEN] = "reading the programs",
+		[KERNEL_LOAD] = "loading the programs",
+		[KERNEL_LIFECYCLE] = "following processes",
+		[KERNEL_WATCH] = "watching mappings",
 		[KERNEL_FINDER] = "starting the finder",
 	};
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@
 /* Since Linux 6.6; Debian 12's headers are older. */
 #define ATTACH_UPROBE_MULTI 48
 #define UPROBE_MULTI_RETURN 1
+
+/* PROC_PID_INIT_INO of the kernel, fixed since 3.8. */
+#define FIRST_PID_NAMESPACE 0xeffffffcu
 
 struct link_create_multi {
 	uint32_t program, target, attach_type, flags;
@@ -87,6 +91,14 @@ static bool has_multi(void)
 	return r == -EBADF;
 }
 
+/* The kernel counts in the first pid namespace; elsewhere its numbers mean other processes here. */
+static bool in_first_pid_namespace(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino == FIRST_PID_NAMESPACE;
+}
+
 static int attach_lifecycle(struct capture_bpf *skeleton)
 {
 	skeleton->links.on_fork = bpf_program__attach(skeleton->progs.on_fork);
@@ -127,11 +139,14 @@ int ebpf_kernel_new(struct ebpf_kernel **ret_kernel, size_t ring_size, bool sing
 		    enum kernel_step *ret_step)
 {
 	struct ebpf_kernel *kernel = calloc(1, sizeof(*kernel));
-	enum kernel_step step = KERNEL_OPEN;
-	int r;
+	enum kernel_step step = KERNEL_NAMESPACE;
+	int r = -EOPNOTSUPP;
 
 	if (!kernel)
 		return -ENOMEM;
+	if (!in_first_pid_namespace())
+		goto fail;
+	step = KERNEL_OPEN;
 	libbpf_set_print(quiet);
 	kernel->skeleton = capture_bpf__open();
 	if (!kernel->skeleton) {

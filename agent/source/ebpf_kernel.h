@@ -13,6 +13,7 @@
 struct ebpf_kernel;
 
 enum kernel_step {
+	KERNEL_NAMESPACE,
 	KERNEL_OPEN,
 	KERNEL_LOAD,
 	KERNEL_LIFECYCLE,

@@ -16,10 +16,15 @@
 #include "agent/util/map.h"
 #include "agent/util/record_check.h"
 
-#define RING_BYTES_DEFAULT MIB
+#define RING_BYTES_DEFAULT (4 * MIB)
 #define RING_BYTES_MIN 4096
 #define RING_BYTES_MAX (1ull << 30)
 #define EVENTS 64
+
+/* Records of one process in a row, between looks at the clock; and greetings are looked for so
+ * often. */
+#define RUN 64
+#define ANSWER_EVERY_NS 2000000
 
 /* A process that greeted; kept after its exit, without ring, for preload_source_seen(). */
 struct process {
@@ -45,6 +50,8 @@ struct preload_source {
 	struct process *first;
 	unsigned int n_rings;
 	uint32_t root;
+	bool answering;       /* within preload_greeter_dispatch() */
+	uint64_t answered_ns; /* when greetings were last looked for */
 	struct buffer out;
 	uint8_t record[CR_LENGTH_MAX] __attribute__((aligned(8)));
 };
@@ -181,6 +188,17 @@ static int look(struct preload_source *source, struct process *p)
 	return 0;
 }
 
+static int look_first(struct preload_source *source, struct process *p)
+{
+	p->ready = false;
+	if (!p->ring.shared)
+		return 0;
+	p->until = preload_ring_head(&p->ring);
+	if (p->until - p->ring.tail > p->ring.size)
+		return close_damaged(source, p);
+	return look(source, p);
+}
+
 static int pass_on(struct preload_source *source, struct process *p)
 {
 	struct cr_head *record = (struct cr_head *)source->record;
@@ -213,6 +231,35 @@ static struct process *earliest(struct preload_source *source, uint64_t *ret_alo
 	return best;
 }
 
+static int greeted(void *context, const struct preload_greeting *greeting, int *ret_ring,
+		   uint64_t *ret_ring_bytes);
+
+/* Each shim waits, and its program with it. An answer may itself have to drain a ring. */
+static int answer_greetings(struct preload_source *source)
+{
+	int ret;
+
+	if (source->answering)
+		return 0;
+	source->answering = true;
+	ret = preload_greeter_dispatch(source->greeter, greeted, source);
+	source->answering = false;
+	source->answered_ns = clock_boot_ns();
+	return ret;
+}
+
+/* A run of records of one process. Return: 0 or a negative errno. */
+static int pass_run(struct preload_source *source, struct process *p, uint64_t alone_ns)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < RUN && p->ready && p->time_ns <= alone_ns && !ret; i++) {
+		ret = pass_on(source, p);
+		ret = ret ? ret : look(source, p);
+	}
+	return ret;
+}
+
 /* All that is in the rings now, merged by time. */
 static int drain_rings(struct preload_source *source)
 {
@@ -221,19 +268,16 @@ static int drain_rings(struct preload_source *source)
 	int ret;
 
 	for (p = source->first; p; p = p->next) {
-		if (p->ring.shared)
-			p->until = preload_ring_head(&p->ring);
-		ret = look(source, p);
+		ret = look_first(source, p);
 		if (ret)
 			return ret;
 	}
 	while ((p = earliest(source, &alone_ns))) {
-		do {
-			ret = pass_on(source, p);
-			ret = ret ? ret : look(source, p);
-			if (ret)
-				return ret;
-		} while (p->ready && p->time_ns <= alone_ns);
+		ret = pass_run(source, p, alone_ns);
+		if (!ret && clock_boot_ns() - source->answered_ns > ANSWER_EVERY_NS)
+			ret = answer_greetings(source);
+		if (ret)
+			return ret;
 	}
 	for (p = source->first; p; p = p->next) {
 		ret = p->ring.shared ? emit_losses(source, p) : 0;
@@ -370,7 +414,7 @@ static int dispatch(struct preload_source *source, bool *ret_more)
 	/* greetings first: each shim waits, and its program with it */
 	for (int i = 0; i < n && !ret; i++) {
 		if (events[i].data.ptr == source)
-			ret = preload_greeter_dispatch(source->greeter, greeted, source);
+			ret = answer_greetings(source);
 	}
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.ptr != source)

@@ -23,7 +23,7 @@
 struct preload_source;
 
 struct preload_source_opts {
-	uint64_t ring_bytes; /* per process; made a power of two of whole pages; 0: 1 MiB */
+	uint64_t ring_bytes; /* per process; made a power of two of whole pages; 0: 4 MiB */
 	record_sink sink;
 	void *context;
 };

@@ -167,7 +167,7 @@ static int program_set_field(struct process_table *table, struct program *progra
 	case CR_FIELD_CGROUP:
 		return program_set(table, program, &program->cgroup, text, length);
 	case CR_FIELD_ENV:
-		if (length <= prefix || memcmp(text, service_variable, prefix))
+		if (length <= prefix || memcmp(text, service_variable, prefix) != 0)
 			return 0;
 		return program_set(table, program, &program->service_name, text + prefix,
 				   length - prefix);

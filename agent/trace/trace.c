@@ -31,6 +31,7 @@ struct trace {
 	struct map *open; /* call_key → call_ids */
 	uint8_t boot_id[BOOT_ID_SIZE];
 	int64_t wall_offset_ns;
+	uint64_t next_expire_ns;
 };
 
 /* What ids are hashes of, little-endian and packed, so that they are the same everywhere. */
@@ -222,6 +223,9 @@ int trace_call(struct trace *trace, struct call_event *event)
 
 int trace_expire(struct trace *trace, uint64_t now_ns)
 {
+	if (now_ns < trace->next_expire_ns)
+		return 0;
+	trace->next_expire_ns = now_ns + LIMIT_PROCESS_ENDED_NS / 4;
 	process_table_expire(trace->processes, now_ns);
 	return 0;
 }

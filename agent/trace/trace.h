@@ -3,8 +3,11 @@
  * trace: gives calls their ids and their place, and keeps the table of processes.
  *
  * Ids are hashes of boot id, process, connection, generation and position, so that the same capture
- * gives the same ids anywhere. A trace is the application's own where a traceparent says so (W3C
- * Trace Context), else that of the process: the root of the wrapped tree where there is one.
+ * gives the same ids anywhere: SHA-256 of boot_id[16], start u64, pid u32, of which a trace id is
+ * the first 16 bytes; a span id is the first 8 of the same with conn u64, generation u64, layer u32
+ * and position u64 behind, all little-endian. A trace is the application's own where a traceparent
+ * says so (W3C Trace Context), else that of the process: the root of the wrapped tree where there
+ * is one.
  */
 #ifndef AGENT_TRACE_TRACE_H
 #define AGENT_TRACE_TRACE_H
@@ -25,7 +28,11 @@ int trace_new(struct trace **ret_trace, const struct trace_opts *opts);
 /** trace_feed - one record of type FORK, EXEC, EXIT, PROC or CLOCK; others are passed over. */
 int trace_feed(struct trace *trace, const struct cr_head *record);
 
-/** trace_call - fills in the ids of a call and passes it on. Return: 0 or -ENOMEM. */
+/*
+ * trace_call - fills in the ids of a call and passes it on. What BEGIN was given, PROGRESS and END
+ *	are given too, whatever became known meanwhile.
+ * Return: 0 or -ENOMEM.
+ */
 int trace_call(struct trace *trace, struct call_event *event);
 
 /** trace_expire - forget processes that ended long ago. */

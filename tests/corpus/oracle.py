@@ -42,9 +42,17 @@ def family(exchange):
     return None
 
 
+def host_of(exchange):
+    return exchange["host"].lower().removesuffix(":443")
+
+
+def native(exchange):
+    return host_of(exchange) in NATIVE_HOSTS
+
+
 def endpoint(exchange):
     """What --endpoint says of the exchange's host, or None where it is known by its name."""
-    if exchange["host"] in NATIVE_HOSTS:
+    if native(exchange):
         return None
     return f"{exchange['host']}={family(exchange).partition('.')[0]}"
 
@@ -56,7 +64,7 @@ def chain(exchange):
         return exchange["target"].partition("?")[0].rpartition("/")[2]
     if name != "openai.responses":
         return None
-    _, response = response_object(exchange)
+    _, response, _ = response_object(exchange)
     return response.get("id") if response.get("background") is True else None
 
 
@@ -79,8 +87,12 @@ def member(value, *names):
     return value
 
 
-def is_stream(text):
-    return bool(re.match(r"\s*(data|event|id|retry)?:", text))
+def is_stream(exchange):
+    """By the content type, as HTTP says; by its looks where the recording has lost the header."""
+    for name, value in exchange["response_headers"]:
+        if name.lower() == "content-type":
+            return value.partition(";")[0].strip().lower() == "text/event-stream"
+    return text_of(exchange["response_body"]).lstrip().startswith(("data:", "event:", ":"))
 
 
 def events(text):
@@ -100,23 +112,20 @@ def events(text):
             data.append(value)
 
 
-def documents(text):
-    """The JSON objects of a body, whether a stream of events or one document."""
-    if not is_stream(text):
-        try:
-            value = json.loads(text)
-        except ValueError:
-            return []
-        return [value] if isinstance(value, dict) else []
-    out = []
-    for _, data in events(text):
+def documents(exchange):
+    """(the JSON objects of a response, a stream of events or one document; whether all is JSON)."""
+    text = text_of(exchange["response_body"])
+    texts = [data for _, data in events(text)] if is_stream(exchange) else [text] if text else []
+    out, whole = [], True
+    for data in texts:
         try:
             value = json.loads(data)
         except ValueError:
+            whole = whole and data.strip() == "[DONE]"
             continue
         if isinstance(value, dict):
             out.append(value)
-    return out
+    return out, whole
 
 
 def put(fields, name, value):
@@ -124,7 +133,7 @@ def put(fields, name, value):
 
 
 def has_error(document):
-    """An error of the provider's own within the body: none of the three writes null for it only."""
+    """An error of the provider's own within an OpenAI body; a null one is none."""
     if document.get("type") in ("error", "response.failed"):
         return True
     return bool(document.get("error")) or bool(member(document, "response", "error"))
@@ -137,6 +146,23 @@ def no_usage(fields, failed):
         fields.update({STATUS: "priced", COST: 0, "error.type": PRESENT})
     else:
         fields.update({STATUS: "unpriced", COMPLETE: "partial", COST: ABSENT})
+
+
+def tells(usage, *names):
+    """Is this a usage with a count in it?"""
+    return isinstance(usage, dict) and any(number(usage.get(name)) is not None for name in names)
+
+
+def leave_open(fields, *names):
+    for name in names:
+        fields[name] = {ABSENT, PRESENT}
+
+
+def broken(fields):
+    """Not JSON to its end: what was told before the break may be taken, but it is not exact."""
+    leave_open(fields, "gen_ai.response.model", "gen_ai.response.id", *STANDARD)
+    leave_open(fields, "openai.response.service_tier", COST)
+    fields.update({COMPLETE: "partial", STATUS: {"priced", "unpriced"}})
 
 
 def told_usage(fields):
@@ -162,7 +188,7 @@ def last(documents_, *names):
 
 
 def text_or_none(value):
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and value else None
 
 
 def first_number(*values):
@@ -189,62 +215,69 @@ def openai_usage(fields, usage, input_name, output_name):
 
 
 def within(fields, total, *parts):
-    """Parts that do not fit into their total contradict it: which of them is wrong is not known."""
+    """Parts that do not fit into their total, or have none, contradict it: which is wrong?"""
     told = [name for name in parts if fields[name] is not ABSENT]
-    if fields[total] is not ABSENT and sum(fields[name] for name in told) > fields[total]:
+    if fields[total] is ABSENT:
+        leave_open(fields, total, *parts)
+        fields[COMPLETE] = {"exact", "partial"}
+    elif sum(fields[name] for name in told) > fields[total]:
         fields[COMPLETE] = "partial"
-        fields.update({name: {ABSENT, fields[name]} for name in told})
+        leave_open(fields, *told)
 
 
 def chat(exchange, fields):
-    docs = documents(text_of(exchange["response_body"]))
+    docs, whole = documents(exchange)
     put(fields, "gen_ai.response.model", text_or_none(last(docs, "model")))
     put(fields, "gen_ai.response.id", text_or_none(last(docs, "id")))
     put(fields, "openai.response.service_tier", text_or_none(last(docs, "service_tier")))
     usage = None
     for document in docs:
         for told in (member(document, "x_groq", "usage"), document.get("usage")):
-            usage = told if isinstance(told, dict) else usage
+            usage = told if tells(told, "prompt_tokens", "completion_tokens") else usage
     failed = exchange["status"] >= 400 or any(has_error(d) for d in docs)
-    if usage is None:
-        no_usage(fields, failed)
-    else:
+    if usage is not None:
         openai_usage(fields, usage, "prompt_tokens", "completion_tokens")
         in_spite_of_error(fields, failed)
+    else:
+        no_usage(fields, failed)
+    if not whole and not failed:
+        broken(fields)
 
 
 def response_object(exchange):
-    """The Response that a body holds, in its last state."""
-    docs = documents(text_of(exchange["response_body"]))
-    if not is_stream(text_of(exchange["response_body"])):
-        return docs, docs[-1] if docs else {}
+    """The documents of a body, the Response in its last state, and whether all is JSON."""
+    docs, whole = documents(exchange)
+    if not is_stream(exchange):
+        return docs, docs[-1] if docs else {}, whole
     found = {}
     for document in docs:
         if isinstance(document.get("response"), dict):
             found = document["response"]
-    return docs, found
+    return docs, found, whole
 
 
 def responses(exchange, fields, background):
-    docs, response = response_object(exchange)
+    docs, response, whole = response_object(exchange)
     put(fields, "gen_ai.response.model", text_or_none(response.get("model")))
     put(fields, "gen_ai.response.id", text_or_none(response.get("id")))
     put(fields, "openai.response.service_tier", text_or_none(response.get("service_tier")))
     failed = exchange["status"] >= 400 or any(has_error(d) for d in docs)
     usage = response.get("usage")
-    if isinstance(usage, dict):
+    if tells(usage, "input_tokens", "output_tokens"):
         openai_usage(fields, usage, "input_tokens", "output_tokens")
         in_spite_of_error(fields, failed)
-        return
-    no_usage(fields, failed)
-    if response.get("background") is True and response.get("id") and not failed:
-        background.add(response["id"])  # a later poll has the usage, and the bill
-        fields.update({STATUS: {"free", "unpriced"}, COMPLETE: PRESENT, COST: {ABSENT, 0}})
+    else:
+        no_usage(fields, failed)
+        if response.get("background") is True and response.get("id") and not failed:
+            background.add(response["id"])  # a later poll has the usage, and the bill
+            fields.update({STATUS: {"free", "unpriced"}, COMPLETE: PRESENT, COST: {ABSENT, 0}})
+    if not whole and not failed:
+        broken(fields)
 
 
 def retrieve(exchange, fields, background):
     """Repeats what its create was billed for, but for the first that sees a background one done."""
-    _, response = response_object(exchange)
+    _, response, _ = response_object(exchange)
     if response.get("id") in background and isinstance(response.get("usage"), dict):
         background.discard(response["id"])
         openai_usage(fields, response["usage"], "input_tokens", "output_tokens")
@@ -274,6 +307,14 @@ def anthropic_counts(usage):
     }
 
 
+def writes_differ(usage):
+    """The writes by lifetime are the writes, or part of them where a stream told the rest later."""
+    split = [number(member(usage, "cache_creation", f"ephemeral_{t}_input_tokens"))
+             for t in ("5m", "1h")]
+    write = number(usage.get("cache_creation_input_tokens"))
+    return write is not None and sum(n or 0 for n in split) > write
+
+
 def add_counts(a, b):
     return {k: b[k] if a[k] is None else a[k] if b[k] is None else a[k] + b[k] for k in a}
 
@@ -287,9 +328,18 @@ def anthropic_usage(fields, usage):
         for entry in entries[1:]:
             counts = add_counts(counts, anthropic_counts(entry))
         if counts[REASONING] is None and thinking is not None:
-            counts[REASONING] = {ABSENT, thinking}
+            counts[REASONING] = thinking
     for name, value in counts.items():
         put(fields, name, value)
+    if any(writes_differ(entry) for entry in entries or [usage]):
+        leave_open(fields, INPUT, CACHE_WRITE)
+        fields[COMPLETE] = "partial"
+    within(fields, OUTPUT, REASONING)
+    if entries and fields[REASONING] is not ABSENT:
+        leave_open(fields, REASONING)  # the entries do not tell it, only their sum does
+    if counts[INPUT] is None:
+        leave_open(fields, *counts)
+        fields[COMPLETE] = {"exact", "partial"}
     tools = usage.get("server_tool_use")
     for kind in ("web_search", "web_fetch"):
         put(fields, f"{OWN}requests.{kind}", number(member(tools, kind + "_requests")))
@@ -302,33 +352,39 @@ def merged(old, new):
     return out
 
 
-def messages(exchange, fields):
-    text = text_of(exchange["response_body"])
-    docs = documents(text)
-    usage, message, finished = None, {}, not is_stream(text)
+def message_of(exchange, docs):
+    """(message, usage, whether its counts are final) of a response."""
+    if not is_stream(exchange):
+        message = docs[-1] if docs else {}
+        return message, message.get("usage"), True
+    message, usage, final = {}, None, False
     for document in docs:
-        if not is_stream(text):
-            message, usage = document, document.get("usage")
-        elif document.get("type") == "message_start":
+        if document.get("type") == "message_start":
             message = document.get("message") or {}
             usage = message.get("usage")
         elif document.get("type") == "message_delta" and isinstance(document.get("usage"), dict):
-            usage, finished = merged(usage or {}, document["usage"]), True
+            usage, final = merged(usage or {}, document["usage"]), True
+    return message, usage, final
+
+
+def messages(exchange, fields):
+    docs, whole = documents(exchange)
+    message, usage, final = message_of(exchange, docs)
     put(fields, "gen_ai.response.model", text_or_none(message.get("model")))
     put(fields, "gen_ai.response.id", text_or_none(message.get("id")))
-    failed = exchange["status"] >= 400 or any(has_error(d) for d in docs)
-    if not isinstance(usage, dict):
+    failed = exchange["status"] >= 400 or any(d.get("type") == "error" for d in docs)
+    if tells(usage, "input_tokens", "output_tokens"):
+        told_usage(fields)
+        anthropic_usage(fields, usage)
+        in_spite_of_error(fields, failed)
+        put(fields, "anthropic.response.service_tier", text_or_none(usage.get("service_tier")))
+        if not final:
+            fields.pop(OUTPUT)  # it is not known yet in message_start
+            fields[COMPLETE] = {"partial", "estimated"}
+    else:
         no_usage(fields, failed)
-        if failed:
-            fields.pop("gen_ai.response.id")
-        return
-    anthropic_usage(fields, usage)
-    told_usage(fields)
-    in_spite_of_error(fields, failed)
-    put(fields, "anthropic.response.service_tier", text_or_none(usage.get("service_tier")))
-    if not finished:
-        fields.pop(OUTPUT)  # it is not known yet in message_start
-        fields[COMPLETE] = {"partial", "estimated"}
+    if not whole and not failed:
+        broken(fields)
 
 
 def request_model(exchange):
@@ -346,11 +402,11 @@ def expected(exchange, background):
         "http.response.status_code": exchange["status"],
         "http.request.method": exchange["method"].upper(),
         "url.path": exchange["target"].partition("?")[0],
-        "server.address": exchange["host"].partition(":")[0],
+        "server.address": exchange["host"].partition(":")[0].lower(),
         "tollspan.key.fingerprint": PRESENT,
     }
-    if exchange["host"] in NATIVE_HOSTS:
-        fields["gen_ai.provider.name"] = NATIVE_HOSTS[exchange["host"]]
+    if native(exchange):
+        fields["gen_ai.provider.name"] = NATIVE_HOSTS[host_of(exchange)]
     if name == "openai.responses.retrieve":
         retrieve(exchange, fields, background)
         return fields

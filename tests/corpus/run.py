@@ -135,7 +135,7 @@ def report(exchanges, results, strays, listed):
     agreeing, every, unlisted = collections.Counter(), collections.Counter(), 0
     for exchange in exchanges:
         name = oracle.family(exchange)
-        name += "" if exchange["host"] in oracle.NATIVE_HOSTS else " (other hosts)"
+        name += "" if oracle.native(exchange) else " (other hosts)"
         different = results[exchange["id"]]
         every[name] += 1
         agreeing[name] += not different

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * preload_host ROUNDS [-x] USER…: loads each of the user libraries RTLD_LOCAL, lets it use its TLS
- * library, and closes it; with -x by the _ex forms; with -k it keeps them all open. A line each:
+ * preload_host ROUNDS [-x] [-k] USER…: loads each of the user libraries RTLD_LOCAL, lets it use its
+ *TLS library, and closes it; with -x by the _ex forms; with -k it keeps them open. A line each:
  *
  *	used PID CONNECTION NAME
  */
@@ -25,8 +25,9 @@ int main(int argc, char **argv)
 			void *handle, *ssl, *symbol;
 			user use;
 
-			if (!strcmp(argv[i], "-x") || !strcmp(argv[i], "-k")) {
-				*(argv[i][1] == 'x' ? &ex : &keep) = 1;
+			if (*argv[i] == '-') {
+				ex = ex || argv[i][1] == 'x';
+				keep = keep || argv[i][1] == 'k';
 				continue;
 			}
 			handle = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/ledger/example.h"
@@ -436,6 +437,33 @@ TEST(a_killed_writer_leaves_whole_events)
 }
 
 /* ---- trouble ---- */
+
+/* Another program that does not let go of the file stalls a writer once, not at each event. */
+TEST(a_locked_file_is_waited_for_once)
+{
+	struct timespec begin, end;
+	struct ledger *ledger;
+	struct example example;
+	sqlite3 *other;
+
+	make_folder();
+	ledger = open_ledger("run");
+	CHECK_INT(sqlite3_open(path, &other), SQLITE_OK);
+	CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (uint64_t i = 1; i <= 20; i++) {
+		example_make(&example, i);
+		CHECK_INT(ledger_write_call(ledger, &example.event), -EBUSY);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	CHECK(end.tv_sec - begin.tv_sec < 10);
+	CHECK_INT(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	write_example(ledger, 21);
+	ledger_close(ledger);
+	CHECK_TEXT(query("SELECT count(*) FROM call"), "1");
+	remove_folder();
+}
 
 /* Writes until it fails. What was accepted is then in the file, or counted as lost. */
 static int fill(struct ledger *ledger, int expected)
