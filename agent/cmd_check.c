@@ -79,7 +79,8 @@ static int check_host(void)
 
 struct binary {
 	size_t sites;
-	dev_t device; /* of the file that was shown last: paths repeat it */
+	bool may_load; /* it can load a TLS library later */
+	dev_t device;  /* of the file that was shown last: paths repeat it */
 	ino_t inode;
 };
 
@@ -112,6 +113,9 @@ static int on_file(void *context, const char *path)
 	for (int i = 0; i < n; i++)
 		show_site(&sites[i]);
 	binary->sites += n > 0 ? (size_t)n : 0;
+	/* libc and the loader have it themselves. */
+	if (!strstr(path, "/libc.so") && !strstr(path, "/ld-") && tls_may_load(path))
+		binary->may_load = true;
 	return 0;
 }
 
@@ -134,9 +138,14 @@ static int check_binary(const char *path)
 		       path, inside);
 		return EXIT_FAILURE;
 	}
-	printf("%s\n    no TLS library is linked to it; an OpenSSL that it loads later is captured\n",
-	       path);
-	return EXIT_SUCCESS;
+	if (binary.may_load) {
+		printf("%s\n    no TLS library is linked to it; an OpenSSL that it loads later is "
+		       "captured\n",
+		       path);
+		return EXIT_SUCCESS;
+	}
+	printf("%s\n    can not be captured: no TLS library was found in it\n", path);
+	return EXIT_FAILURE;
 }
 
 int cmd_check(int argc, char **argv)

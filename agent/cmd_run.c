@@ -46,8 +46,8 @@ static const char usage[] =
 	"  -v, --verbose                   say more\n"
 	"  -h, --help                      show this\n";
 
-/* Others that read the ledger see a call this much later at most. */
-#define COMMIT_INTERVAL_MS 250
+/* Others that write the ledger wait for our transactions: they are kept short. */
+#define COMMIT_INTERVAL_MS 20
 
 struct run {
 	struct options options;

@@ -70,9 +70,10 @@
 #define LIMIT_OPEN_CALLS 65536                      /* whose ids are kept until they end */
 
 /* ledger and reports */
-#define LIMIT_CURRENCIES 16    /* told apart in one total */
-#define LIMIT_SUMMARY_CALLS 40 /* rows of a summary; the totals count all */
-#define LIMIT_TREE_DEPTH 32    /* processes drawn one below the other */
+#define LIMIT_SCRATCH_LEDGER (8 * MIB) /* memory of a scratch ledger */
+#define LIMIT_CURRENCIES 16            /* told apart in one total */
+#define LIMIT_SUMMARY_CALLS 40         /* rows of a summary; the totals count all */
+#define LIMIT_TREE_DEPTH 32            /* processes drawn one below the other */
 
 /* record */
 #define LIMIT_RECORD_HELD (4 * MIB) /* bytes held back until http has passed them */

@@ -56,7 +56,8 @@ int store_add_ledger(struct store *store, const char *path, char *error, size_t 
 /* The scratch ledger's own result counts; the user's ledger is noted apart. */
 static int note(struct store *store, int scratch, int ledger)
 {
-	if (ledger < 0) {
+	/* A settled call that is replayed with another card keeps its first price there. */
+	if (ledger < 0 && ledger != -EALREADY) {
 		store->events_lost++;
 		if (!store->failure)
 			store->failure = ledger;
@@ -117,7 +118,7 @@ void store_commit(struct store *store)
 
 int store_failure(const struct store *store, uint64_t *ret_events)
 {
-	*ret_events = store->events_lost;
+	*ret_events = store->events_lost + (store->ledger ? ledger_lost(store->ledger) : 0);
 	return store->failure;
 }
 

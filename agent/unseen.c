@@ -21,6 +21,7 @@
 struct suspect {
 	struct process_key key;
 	char *executable;    /* NULL: not known */
+	bool openssl;        /* it mapped a shared OpenSSL */
 	const char *library; /* a TLS library that it mapped and that is not captured */
 	bool internet;       /* it was seen with an internet socket */
 	bool interpreter;    /* it is dynamically linked */
@@ -71,6 +72,8 @@ static int on_mapping(void *context, const struct procfs_mapping *mapping)
 
 	if (library)
 		suspect->library = library;
+	if (name && !strncmp(name, "/libssl.so", 10))
+		suspect->openssl = true;
 	if (name && (!strncmp(name, "/ld-linux", 9) || !strncmp(name, "/ld-musl", 8)))
 		suspect->interpreter = true;
 	return 0;
@@ -191,28 +194,24 @@ static const char *reason_of(const struct unseen *unseen, const struct suspect *
 	bool preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
 	const char *inside = suspect->executable ? tls_inside(suspect->executable) : NULL;
 
-	if (suspect->library)
+	if (inside)
+		snprintf(text, size, "its TLS library (%s) is inside the executable, where %s",
+			 inside,
+			 preload ? "a preloaded library does not reach"
+				 : "no function to probe was found");
+	else if (suspect->library && !suspect->openssl)
 		snprintf(text, size, "it uses %s, which is not captured", suspect->library);
-	else if (inside && preload)
+	else if (suspect->sight != SIGHT_NONE)
+		return NULL;
+	else if (!suspect->interpreter)
 		snprintf(text, size,
-			 "its TLS library (%s) is inside the executable, where a "
-			 "preloaded library does not reach",
-			 inside);
-	else if (inside)
+			 "it is statically linked, and no TLS library that can be "
+			 "captured was found in it");
+	else if (preload)
 		snprintf(text, size,
-			 "its TLS library (%s) is inside the executable and can not be "
-			 "probed",
-			 inside);
-	else if (preload && suspect->sight == SIGHT_NONE && !suspect->interpreter)
-		snprintf(text, size, "it is statically linked: nothing can be preloaded");
-	else if (preload && suspect->sight == SIGHT_NONE)
-		snprintf(text, size,
-			 "the preloaded library did not report from it (setuid, or "
-			 "LD_PRELOAD was taken from its environment)");
-	else if (suspect->sight == SIGHT_NONE && !suspect->interpreter)
-		snprintf(text, size,
-			 "it is statically linked, and no TLS function that can be "
-			 "probed was found in it");
+			 "the preloaded library did not report from it: it is setuid, "
+			 "LD_PRELOAD was taken from its environment, or the machine was "
+			 "too busy to answer it");
 	else
 		return NULL;
 	return text;

@@ -33,24 +33,33 @@ static const struct {
 	{"libboringssl", "BoringSSL"},
 };
 
-const char *tls_inside(const char *path)
+/* Map a file for reading, up to the cap. Return: NULL if it can not be read. */
+static void *map_file(const char *path, size_t *ret_size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	const char *name = NULL;
+	void *file = MAP_FAILED;
 	struct stat status;
-	size_t size;
-	void *file;
+	size_t size = 0;
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0) {
-		close(fd);
-		return NULL;
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+		size = (size_t)status.st_size;
+		size = size < LIMIT_TLS_SCAN ? size : LIMIT_TLS_SCAN;
+		file = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	}
-	size = (size_t)status.st_size < LIMIT_TLS_SCAN ? (size_t)status.st_size : LIMIT_TLS_SCAN;
-	file = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
-	if (file == MAP_FAILED)
+	*ret_size = size;
+	return file == MAP_FAILED ? NULL : file;
+}
+
+const char *tls_inside(const char *path)
+{
+	const char *name = NULL;
+	size_t size;
+	void *file = map_file(path, &size);
+
+	if (!file)
 		return NULL;
 	for (size_t i = 0; i < sizeof(traces) / sizeof(*traces) && !name; i++) {
 		if (memmem(file, size, traces[i].text, strlen(traces[i].text)))
@@ -58,6 +67,20 @@ const char *tls_inside(const char *path)
 	}
 	munmap(file, size);
 	return name;
+}
+
+bool tls_may_load(const char *path)
+{
+	static const char symbol[] = "\0dlopen"; /* a whole entry of a string table */
+	size_t size;
+	void *file = map_file(path, &size);
+	bool found;
+
+	if (!file)
+		return false;
+	found = memmem(file, size, symbol, sizeof(symbol));
+	munmap(file, size);
+	return found;
 }
 
 const char *tls_library(const char *path)

@@ -148,6 +148,13 @@ static int enter_wal(struct ledger *ledger)
 	return r;
 }
 
+static int bring_up_to_date(struct ledger *ledger, int64_t version, char *error, size_t size)
+{
+	int r = execute(ledger, "PRAGMA foreign_keys = ON");
+
+	return r == 0 && version < LEDGER_VERSION ? migrate(ledger, error, size) : r;
+}
+
 static int prepare_to_write(struct ledger *ledger, char *error, size_t size)
 {
 	int64_t version = 0;
@@ -156,10 +163,21 @@ static int prepare_to_write(struct ledger *ledger, char *error, size_t size)
 	if (r == 0)
 		r = enter_wal(ledger);
 	if (r == 0)
-		r = execute(ledger, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
-	if (r == 0 && version < LEDGER_VERSION)
-		r = migrate(ledger, error, size);
-	return r;
+		r = execute(ledger, "PRAGMA synchronous = NORMAL");
+	return r < 0 ? r : bring_up_to_date(ledger, version, error, size);
+}
+
+/* SQLite's database without a name: memory, and beyond that a temporary file without a name. */
+static int prepare_scratch(struct ledger *ledger, char *error, size_t size)
+{
+	char pragma[64];
+	int r;
+
+	snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%lu", LIMIT_SCRATCH_LEDGER / KIB);
+	r = execute(ledger, pragma);
+	if (r == 0)
+		r = execute(ledger, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
+	return r < 0 ? r : bring_up_to_date(ledger, 0, error, size);
 }
 
 static const char *reason_of(int r)
@@ -207,8 +225,8 @@ int ledger_open(struct ledger **ret_ledger, const char *path, char *error, size_
 
 	say(error, error_size, "%s", "");
 	if (r == 0)
-		r = open_database(ret_ledger, path ? path : ":memory:", SQLITE_OPEN_READWRITE,
-				  prepare_to_write, error, error_size);
+		r = open_database(ret_ledger, path ? path : "", SQLITE_OPEN_READWRITE,
+				  path ? prepare_to_write : prepare_scratch, error, error_size);
 	if (r < 0 && error && error_size && !error[0])
 		say(error, error_size, "%s", reason_of(r));
 	return r;

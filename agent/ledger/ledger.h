@@ -14,7 +14,8 @@ struct ledger;
 
 /*
  * ledger_open - open or create, and bring the schema up to date.
- * @path: NULL for a ledger in memory. Missing folders are made, 0700; the file is 0600.
+ * @path: NULL for a scratch ledger: in memory, beyond LIMIT_SCRATCH_LEDGER in a file without name.
+ * Missing folders are made, 0700; the file is 0600.
  * @error: text for a person on failure; may be NULL.
  * Return: 0 or a negative errno (-ENOTSUP: the file is of a newer tollspan).
  */

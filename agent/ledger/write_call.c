@@ -330,13 +330,17 @@ static int write_attribute(struct ledger *ledger, int64_t call, const struct att
 	return r < 0 ? r : ledger_run(ledger, statement);
 }
 
-/* What hangs on an open call's row is replaced as a whole. */
-static int write_parts(struct ledger *ledger, const struct call_event *event, int64_t call)
+static int drop_parts(struct ledger *ledger, int64_t call)
 {
 	int r = run_on_call(ledger, STATEMENT_DROP_CHARGES, call);
 
-	if (r == 0)
-		r = run_on_call(ledger, STATEMENT_DROP_ATTRIBUTES, call);
+	return r < 0 ? r : run_on_call(ledger, STATEMENT_DROP_ATTRIBUTES, call);
+}
+
+static int write_parts(struct ledger *ledger, const struct call_event *event, int64_t call)
+{
+	int r = 0;
+
 	for (size_t i = 0; r == 0 && i < event->n_attributes; i++) {
 		if (event->attributes[i].name && event->attributes[i].value)
 			r = write_attribute(ledger, call, &event->attributes[i]);
@@ -359,7 +363,11 @@ static int write_call(struct ledger *ledger, const struct call_event *event)
 		return r;
 	if (found.settled)
 		return event->type == CALL_END && !found.same;
-	r = put_call(ledger, event, &ids, &found.id);
+	/* What hangs on an open call's row is replaced as a whole. */
+	if (found.id)
+		r = drop_parts(ledger, found.id);
+	if (r == 0)
+		r = put_call(ledger, event, &ids, &found.id);
 	return r < 0 ? r : write_parts(ledger, event, found.id);
 }
 
