@@ -309,6 +309,7 @@ enum site_function {
 	SITE_SSL_WRITE_FLAGS =
 		8, /* int f(SSL *, void *, size_t, uint64_t, size_t *): OpenSSL ≥ 3.3 */
 	SITE_SSL_UP_REF = 9,
+	SITE_SSL_NEW = 10,
 };
 
 struct probe_site {

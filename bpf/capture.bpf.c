@@ -46,7 +46,7 @@ struct {
 
 /* A call that a thread is in. It is known again at its return by the stack pointer. */
 struct call {
-	__u64 ssl; /* 0: free */
+	__u64 ssl; /* 0: free; of SSL_new() its context */
 	__u64 start;
 	__u32 pid;
 	__u32 image;
@@ -80,6 +80,7 @@ struct conn {
 	__u64 epoch;
 	__u32 verdict;
 	__s32 references; /* beyond the first */
+	__u64 seen_new;   /* its making was seen, so all of its bytes are */
 };
 
 struct {
@@ -334,6 +335,40 @@ static __always_inline struct conn *conn_get(const struct capture_conn_key *key,
 	return bpf_map_lookup_elem(&connections, key);
 }
 
+/* A connection whose making was not seen has had bytes that were not, or may have had. */
+static __always_inline void tell_late(const struct capture_conn_key *key, __u64 generation)
+{
+	struct cr_conn *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+
+	if (!record) {
+		lose(CAPTURE_LOSS_EVENT, 0);
+		return;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->head.length = sizeof(*record);
+	record->head.type = CR_CONN;
+	record->head.version = CR_VERSION;
+	record->head.time_ns = bpf_ktime_get_boot_ns();
+	record->process.start = key->start;
+	record->process.pid = key->pid;
+	record->conn = key->ssl;
+	record->generation = generation;
+	record->layer = CR_LAYER_TLS_STREAM;
+	record->flags = CR_CONN_JOINED_LATE;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* SSL_new() has returned this: whatever had the pointer before is gone. */
+static __always_inline void conn_new(struct capture_conn_key *key, __u64 ssl)
+{
+	struct conn new = {.generation = bpf_ktime_get_boot_ns(), .seen_new = 1};
+
+	if (!ssl)
+		return;
+	key->ssl = ssl;
+	bpf_map_update_elem(&connections, key, &new, BPF_ANY);
+}
+
 /* The verdict is looked up only after the reader has given a new one. */
 static __always_inline __u32 conn_verdict(struct conn *conn, const struct capture_conn_key *key)
 {
@@ -479,7 +514,7 @@ int call_enter(struct pt_regs *regs)
 	call->pid = process->pid;
 	call->image = process->image;
 	call->buffer = PT_REGS_PARM2(regs);
-	if (function == CAPTURE_READ || function == CAPTURE_WRITE)
+	if (function == CAPTURE_READ || function == CAPTURE_WRITE || function == CAPTURE_NEW)
 		call->count = 0;
 	else
 		call->count = function == CAPTURE_WRITE_FLAGS ? fifth : fourth;
@@ -549,17 +584,25 @@ int call_return(struct pt_regs *regs)
 		return 0;
 	key.ssl = call->ssl;
 	call->ssl = 0;
+	key.start = call->start;
+	key.pid = call->pid;
+	key.image = call->image;
+	if (call->function == CAPTURE_NEW) {
+		conn_new(&key, PT_REGS_RC(regs));
+		return 0;
+	}
 	o.length = call_count(call, PT_REGS_RC(regs));
 	if (!o.length)
 		return 0;
 	direction = call->direction & 1;
-	key.start = call->start;
-	key.pid = call->pid;
-	key.image = call->image;
 	conn = conn_get(&key, call->entry_ns);
 	if (!conn) {
 		lose(CAPTURE_LOSS_TABLE, o.length);
 		return 0;
+	}
+	if (!conn->seen_new) {
+		conn->seen_new = 1;
+		tell_late(&key, conn->generation);
 	}
 	o.op = conn->ops[direction]++;
 	o.stream_offset = conn->offset[direction];

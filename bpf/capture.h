@@ -16,6 +16,7 @@ enum capture_function {
 	CAPTURE_WRITE_INTERNAL = 7,
 	CAPTURE_WRITE_FLAGS = 8,
 	CAPTURE_UP_REF = 9,
+	CAPTURE_NEW = 10,
 };
 
 /* Bytes of each operation that the verdict "heads" lets through. */

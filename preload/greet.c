@@ -234,6 +234,7 @@ static bool map_ring(struct session *session, int fd, uint64_t size)
 	session->ring = (struct cr_ring *)at;
 	session->data = (uint8_t *)at + CR_RING_DATA;
 	session->size = size;
+	session->populated = 0;
 	if (session->ring->magic != CR_RING_MAGIC || session->ring->version != CR_RING_VERSION ||
 	    session->ring->size != size) {
 		sys_unmap((void *)at, whole);

@@ -11,6 +11,12 @@
 #define API __attribute__((visibility("default")))
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
+/*
+ * Of longer writes the time of entry is told. A shorter one does not wait as a rule, so that its
+ * return says as much; a read is entered long before its bytes come. The clock is half of the cost.
+ */
+#define ENTRY_TIME_MIN 4096
+
 /* Calls of one thread that are inside each other, at most, to be told apart. */
 #define INSIDE_MAX 4
 
@@ -42,7 +48,7 @@ static bool is_inside(uintptr_t key)
  * A library that calls its own export within a call on the same object is counted once. A mark that
  * a longjmp() left behind does no harm: only calls out of the library itself are compared with it.
  */
-static inline void call_begin(struct call *call, void *ssl, unsigned int direction,
+static inline void call_begin(struct call *call, void *ssl, unsigned int direction, size_t wanted,
 			      uintptr_t caller)
 {
 	uintptr_t key = (uintptr_t)ssl | direction;
@@ -60,8 +66,7 @@ static inline void call_begin(struct call *call, void *ssl, unsigned int directi
 	for (call->slot = 0; call->slot < INSIDE_MAX - 1 && inside[call->slot]; call->slot++)
 		;
 	inside[call->slot] = key;
-	/* a read is entered long before its bytes come: nobody asks when */
-	if (direction == CR_SEND)
+	if (wanted > ENTRY_TIME_MIN && direction == CR_SEND)
 		call->entry_ns = clock_boot();
 }
 
@@ -91,7 +96,7 @@ API int SSL_read(void *ssl, void *bytes, int n)
 	plain_read real;
 	int ret;
 
-	call_begin(&call, ssl, CR_RECV, CALLER);
+	call_begin(&call, ssl, CR_RECV, (size_t)n, CALLER);
 	real = call.library ? (plain_read)call.library->functions[FN_READ] : NULL;
 	ret = real ? real(ssl, bytes, n) : -1;
 	call_end(&call, ssl, CR_RECV, bytes, ret > 0 ? (size_t)ret : 0);
@@ -105,7 +110,7 @@ API int SSL_write(void *ssl, const void *bytes, int n)
 	plain_write real;
 	int ret;
 
-	call_begin(&call, ssl, CR_SEND, CALLER);
+	call_begin(&call, ssl, CR_SEND, (size_t)n, CALLER);
 	real = call.library ? (plain_write)call.library->functions[FN_WRITE] : NULL;
 	ret = real ? real(ssl, bytes, n) : -1;
 	call_end(&call, ssl, CR_SEND, bytes, ret > 0 ? (size_t)ret : 0);
@@ -144,7 +149,7 @@ API int SSL_read_ex(void *ssl, void *bytes, size_t n, size_t *ret_n)
 	ex_read real;
 	int ret;
 
-	call_begin(&call, ssl, CR_RECV, CALLER);
+	call_begin(&call, ssl, CR_RECV, (size_t)n, CALLER);
 	real = call.library ? (ex_read)call.library->functions[FN_READ_EX] : NULL;
 	ret = real ? real(ssl, bytes, n, ret_n) : read_by_plain(call.library, ssl, bytes, n, ret_n);
 	call_end(&call, ssl, CR_RECV, bytes, ret > 0 ? *ret_n : 0);
@@ -158,7 +163,7 @@ API int SSL_write_ex(void *ssl, const void *bytes, size_t n, size_t *ret_n)
 	ex_write real;
 	int ret;
 
-	call_begin(&call, ssl, CR_SEND, CALLER);
+	call_begin(&call, ssl, CR_SEND, (size_t)n, CALLER);
 	real = call.library ? (ex_write)call.library->functions[FN_WRITE_EX] : NULL;
 	ret = real ? real(ssl, bytes, n, ret_n)
 		   : write_by_plain(call.library, ssl, bytes, n, ret_n);

@@ -13,6 +13,8 @@
 /* Objects that are looked at when the caller's needs are followed. */
 #define SEARCH_MAX 32
 
+#define LOCK_TRIES 10000
+
 extern int dl_iterate_phdr(int (*fn)(struct dl_phdr_info *, size_t, void *), void *)
 	__attribute__((weak));
 extern void *dlopen(const char *path, int mode) __attribute__((weak));
@@ -38,12 +40,12 @@ static const char *const names[FN_COUNT] = {
 static const char read_name[] = "SSL_read", maker_name[] = "SSL_CTX_new";
 
 static struct {
-	struct library entries[LIBRARY_MAX]; /* only ever added to; each is pinned in memory */
-	unsigned int n;
+	unsigned int n; /* beside the first entry: one line of the cache serves most programs */
 	unsigned int lock;
-	uintptr_t self;            /* an address within this object */
-	uintptr_t next[FN_HOOKED]; /* functions of an interposer behind this one */
-} libraries;
+	struct library entries[LIBRARY_MAX]; /* only ever added to; each is pinned in memory */
+	uintptr_t self;                      /* an address within this object */
+	uintptr_t next[FN_HOOKED];           /* functions of an interposer behind this one */
+} libraries __attribute__((aligned(64)));
 
 static bool within(uintptr_t address, uintptr_t low, uintptr_t high)
 {
@@ -121,8 +123,13 @@ static void add(const struct library *library)
 	uint64_t mask = signals_block();
 	unsigned int n;
 
-	while (__atomic_exchange_n(&libraries.lock, 1, __ATOMIC_ACQUIRE))
+	/* the holder may have been another thread of the parent, which fork() did not bring along
+	 */
+	for (unsigned int i = 0; i < LOCK_TRIES; i++) {
+		if (!__atomic_exchange_n(&libraries.lock, 1, __ATOMIC_ACQUIRE))
+			break;
 		sys3(SYS_sched_yield, 0, 0, 0);
+	}
 	n = libraries.n;
 	if (n < LIBRARY_MAX && !library_at(library->low)) {
 		libraries.entries[n] = *library;

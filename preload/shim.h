@@ -22,6 +22,7 @@ struct session {
 	struct cr_ring *ring;
 	uint8_t *data; /* mapped twice in a row */
 	uint64_t size;
+	uint64_t populated; /* bytes of data whose pages are there; UINT64_MAX: all */
 };
 
 /* ---- greet.c ---- */

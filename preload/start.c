@@ -2,7 +2,6 @@
 #include "preload/start.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
 #include <time.h>
 
@@ -15,8 +14,6 @@
 #else
 #define VDSO_CLOCK "__vdso_clock_gettime"
 #endif
-
-#define CLOCK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 /*
  * glibc may run this object's constructor before it sets environ, but has long told where the
@@ -82,106 +79,6 @@ const char *start_variable(const char *name)
 	return NULL;
 }
 
-static uint64_t read_clock(void)
-{
-	struct timespec time = {0};
-
-	if (!start.clock || start.clock(CLOCK_BOOTTIME, &time))
-		sys3(SYS_clock_gettime, CLOCK_BOOTTIME, &time, 0);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-#if defined(__x86_64__)
-/*
- * The vDSO takes 25 ns, twice a call: so between two looks at it, at most about a millisecond apart
- * in each thread, the time stamp counter says how much later it is.
- */
-#define ANCHOR_NS (1 << 20)
-#define SCALE_BITS 20 /* ns = ticks * scale >> SCALE_BITS */
-#define CALIBRATE_MIN_NS 10000000ull
-#define CALIBRATE_MAX_NS 1000000000ull
-
-static struct {
-	bool usable; /* the kernel itself takes its time from the counter */
-	uint64_t ticks, ns;
-	uint64_t scale; /* 0: not known yet */
-	bool settled;
-} counter;
-
-static __thread struct {
-	uint64_t ticks, ns;
-	uint64_t limit; /* in ticks; 0: no anchor */
-} anchor __attribute__((tls_model("initial-exec")));
-
-static uint64_t read_counter(void)
-{
-	return __builtin_ia32_rdtsc();
-}
-
-static void calibrate(uint64_t ticks, uint64_t ns)
-{
-	uint64_t passed = ns - counter.ns, scale;
-
-	if (counter.settled || passed < CALIBRATE_MIN_NS || ticks <= counter.ticks)
-		return;
-	/* the longest span that does not overflow is 4 hours */
-	scale = passed < 1ull << 43 ? (passed << SCALE_BITS) / (ticks - counter.ticks) : 0;
-	if (scale)
-		__atomic_store_n(&counter.scale, scale, __ATOMIC_RELAXED);
-	counter.settled = passed > CALIBRATE_MAX_NS;
-}
-
-__attribute__((noinline)) static uint64_t look_at_clock(uint64_t ticks)
-{
-	uint64_t ns = read_clock(), scale;
-
-	calibrate(ticks, ns);
-	scale = __atomic_load_n(&counter.scale, __ATOMIC_RELAXED);
-	anchor.limit = 0;
-	anchor.ticks = ticks;
-	anchor.ns = ns;
-	anchor.limit = scale ? ((uint64_t)ANCHOR_NS << SCALE_BITS) / scale : 0;
-	return ns;
-}
-
-uint64_t clock_boot(void)
-{
-	uint64_t ticks, passed;
-
-	if (unlikely(!counter.usable))
-		return read_clock();
-	ticks = read_counter();
-	passed = ticks - anchor.ticks;
-	if (unlikely(passed >= anchor.limit))
-		return look_at_clock(ticks);
-	return anchor.ns +
-	       (passed * __atomic_load_n(&counter.scale, __ATOMIC_RELAXED) >> SCALE_BITS);
-}
-
-static void start_counter(void)
-{
-	char name[8] = {0};
-	long fd = sys6(SYS_openat, AT_FDCWD, CLOCK_SOURCE, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-
-	if (fd < 0)
-		return;
-	sys3(SYS_read, fd, name, sizeof(name) - 1);
-	sys3(SYS_close, fd, 0, 0);
-	counter.usable = text_equal(name, "tsc\n");
-	counter.ticks = read_counter();
-	counter.ns = read_clock();
-}
-#else
-uint64_t clock_boot(void)
-{
-	return read_clock();
-}
-
-static void start_counter(void)
-{
-}
-#endif
-
 void start_clock(void)
 {
 	uintptr_t head = auxiliary(AT_SYSINFO_EHDR);
@@ -197,7 +94,15 @@ void start_clock(void)
 		start.clock =
 			(int (*)(clockid_t, struct timespec *))image_symbol(&image, VDSO_CLOCK);
 	}
-	start_counter();
+}
+
+uint64_t clock_boot(void)
+{
+	struct timespec time = {0};
+
+	if (!start.clock || start.clock(CLOCK_BOOTTIME, &time))
+		sys3(SYS_clock_gettime, CLOCK_BOOTTIME, &time, 0);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 int *errno_location(void)

@@ -8,7 +8,7 @@ python=.deps/python/bin/python
 rm -rf "$folder"
 mkdir -p "$folder"
 
-"$python" tests/mock/provider.py --latency 150-900 --pace 25 >"$folder/provider" </dev/null &
+"$python" tests/mock/provider.py --usual --latency 150-900 --pace 25 >"$folder/provider" </dev/null &
 provider=$!
 trap 'kill "$provider" 2>/dev/null || true; wait "$provider" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "cases.txt"
 UNIT_TIMEOUT = 120
-NEEDS_ROOT = "needs root"
+NEEDS_ROOT = "eBPF needs root"
 LINE = re.compile(r"^(ok|FAIL|skip) ([A-Za-z0-9_]+)(?:: (.*))?$")
 
 
@@ -132,18 +132,19 @@ def short(nodeid):
     return nodeid.replace("tests/integration/", "integration/")
 
 
-def run_integration(results, patterns):
-    import pytest
-
-    arguments = [
-        str(ROOT / "tests" / "integration"),
-        "--rootdir",
-        str(ROOT),
+def pytest_arguments():
+    return [str(ROOT / "tests" / "integration"), "--rootdir", str(ROOT)] + [
         "-p",
         "no:cacheprovider",
         "-p",
         "no:terminal",
     ]
+
+
+def run_integration(results, patterns):
+    import pytest
+
+    arguments = pytest_arguments()
     if patterns:
         arguments += ["-k", " or ".join(patterns)]
     os.chdir(str(ROOT))
@@ -169,7 +170,7 @@ def compare_cases(results):
         if verdict is None and reason is None:
             bad.append("%s is in tests/cases.txt and did not run" % name)
         elif verdict == "skipped" and (
-            reason is None or (NEEDS_ROOT in reason and not os.geteuid())
+            reason is None or (reason == NEEDS_ROOT and not os.geteuid())
         ):
             bad.append("%s was skipped (%s), which tests/cases.txt does not allow" % (name, why))
     bad += [
@@ -182,13 +183,43 @@ def compare_cases(results):
     return len(bad)
 
 
-def write_cases(results):
+class Lister:
+    """A pytest plugin that collects the cases, and why a machine may skip one."""
+
+    def __init__(self):
+        self.cases = {}
+
+    def pytest_collection_finish(self, session):
+        for item in session.items:
+            name, reasons = short(item.nodeid), []
+            version = re.search(r"python3\.\d+", name)
+            if version:
+                reasons.append("%s is not on this machine" % version.group())
+            if "go_program" in item.fixturenames:
+                reasons.append("there is no Go compiler")
+            if "ebpf" in name or "need_root" in item.function.__code__.co_names:
+                reasons.append(NEEDS_ROOT)
+            self.cases[name] = "; ".join(reasons)
+
+
+def write_cases(build):
+    """List the cases without running them; a reason that the list has already stays."""
+    import pytest
+
+    lister = Lister()
+    os.chdir(str(ROOT))
+    pytest.main(pytest_arguments() + ["--collect-only"], plugins=[lister])
+    for program in unit_programs(build):
+        names = subprocess.run(
+            [str(program), "--list"], stdout=subprocess.PIPE, text=True, check=True
+        )
+        for name in names.stdout.split():
+            reason = NEEDS_ROOT if "ebpf" in program.name else ""
+            lister.cases["%s/%s:%s" % (program.parent.name, program.name, name)] = reason
     listed = read_cases()
     with open(str(CASES), "w") as file:
-        for name in sorted(name for name in results.cases if "(" not in name):
-            reason = listed.get(name)
-            if reason is None and results.cases[name][0] == "skipped":
-                reason = results.cases[name][1]
+        for name, reason in sorted(lister.cases.items()):
+            reason = listed.get(name) or reason
             file.write(name + (" ?" + reason if reason else "") + "\n")
 
 
@@ -203,6 +234,9 @@ def main():
     parser.add_argument("--write-cases", action="store_true", help="write tests/cases.txt")
     parser.add_argument("pattern", nargs="*")
     options = parser.parse_args()
+    if options.write_cases:
+        write_cases(options.build)
+        return 0
     results = Results()
     options.unit = options.unit or options.sanitized
     if options.sanitized:
@@ -222,9 +256,7 @@ def main():
     passed, failed, skipped = (len(results.of(v)) for v in ("passed", "failed", "skipped"))
     for name in results.of("skipped"):
         print("skip %s: %s" % (name, results.cases[name][1]))
-    if options.write_cases:
-        write_cases(results)
-    elif os.environ.get("CI") == "true" and both and not options.pattern:
+    if os.environ.get("CI") == "true" and both and not options.pattern:
         failed += compare_cases(results)
     print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
     return 1 if failed or not passed else 0

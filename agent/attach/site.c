@@ -13,7 +13,7 @@
 #define TARGETS_MAX 32
 #define ENDBR64_SIZE 4
 
-enum { READ, READ_EX, WRITE, WRITE_EX, WRITE_EX2, FREE, UP_REF, FUNCTIONS };
+enum { READ, READ_EX, WRITE, WRITE_EX, WRITE_EX2, FREE, UP_REF, NEW, FUNCTIONS };
 
 static const struct {
 	const char *name;
@@ -26,6 +26,7 @@ static const struct {
 	[WRITE_EX2] = {"SSL_write_ex2", SITE_SSL_WRITE_FLAGS},
 	[FREE] = {"SSL_free", SITE_SSL_FREE},
 	[UP_REF] = {"SSL_up_ref", SITE_SSL_UP_REF},
+	[NEW] = {"SSL_new", SITE_SSL_NEW},
 };
 
 /* What a register of the calling convention holds where a call is made. */
@@ -344,7 +345,7 @@ int site_find(int fd, unsigned int flags, struct probe_site *ret_sites)
 			      exported);
 		add_direction(&search, WRITE, WRITE_EX, SITE_SSL_WRITE_INTERNAL,
 			      "ssl_write_internal", exported);
-		for (int i = FREE; i <= UP_REF; i++)
+		for (int i = FREE; i <= NEW; i++)
 			if (search.functions[i].address)
 				add_site(&search, exports[i].function, search.functions[i].address,
 					 exports[i].name);

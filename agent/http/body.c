@@ -35,7 +35,7 @@ static int collect_encodings(const struct head *head, struct buffer *out)
 			const struct head_field *field = &head->fields[i];
 
 			if (field->name_length != strlen(names[n]) ||
-			    memcmp(text + field->name, names[n], field->name_length))
+			    memcmp(text + field->name, names[n], field->name_length) != 0)
 				continue;
 			if (buffer_append(out, text + field->value, field->value_length) ||
 			    buffer_append(out, ",", 1))
@@ -48,8 +48,8 @@ static int collect_encodings(const struct head *head, struct buffer *out)
 static int begin_decoder(struct body *body, const struct head *head, struct decode_budget *budget)
 {
 	struct buffer encodings;
-	const char *unknown;
-	size_t length;
+	const char *unknown = "";
+	size_t length = 0;
 	int r;
 
 	buffer_init(&encodings, 2 * LIMIT_HTTP_HEAD);

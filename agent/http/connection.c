@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "agent/http/exchange.h"
 
@@ -403,7 +402,7 @@ static int lose_response(struct connection *c, uint32_t reason, enum framing_sta
 static int on_lost(void *context, struct framing *f, uint32_t reason, enum framing_state where)
 {
 	struct connection *c = context;
-	struct exchange *x = current(c, f);
+	struct exchange *x;
 
 	c->lost = true;
 	if (!c->request) {
@@ -412,6 +411,7 @@ static int on_lost(void *context, struct framing *f, uint32_t reason, enum frami
 	}
 	if (f == c->response)
 		return lose_response(c, reason, where);
+	x = current(c, f);
 	c->unordered = true;
 	if (where == FRAMING_IDLE || where == FRAMING_HEAD ||
 	    (where == FRAMING_SEARCH && !c->first))
@@ -552,6 +552,9 @@ static int feed_data(struct connection *c, const struct stream_event *event)
 			      .op_start = event->op_start};
 	int r;
 
+	/* Joined late, there is no preface to tell. */
+	if (!c->request && !c->protocol[0] && c->info->alpn && !strcmp(c->info->alpn, "h2"))
+		become(c, "h2", 2);
 	count_unread(c, event);
 	if (c->held.length && f == c->response)
 		r = hold(c, f, &piece);

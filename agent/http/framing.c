@@ -110,7 +110,7 @@ static int classify_request(const char *text, size_t length, enum framing_kind *
 		size_t n = strlen(methods[i]);
 		unsigned char next;
 
-		if (memcmp(text, methods[i], length < n ? length : n))
+		if (memcmp(text, methods[i], length < n ? length : n) != 0)
 			continue;
 		if (length <= n)
 			return 0;

@@ -36,7 +36,7 @@ static int grow(void **array, size_t size, size_t n, size_t max)
 
 	if (n == max)
 		return -ENOSPC;
-	if (n & (n - 1) || (n && n < 8) || (!n && *array))
+	if (n && (n < 8 || n & (n - 1)))
 		return 0;
 	larger = realloc(*array, (n < 8 ? 8 : 2 * n) * size);
 	if (!larger)

@@ -143,13 +143,11 @@ static int hex_digit(char c)
 /* The character at a place, percent-decoded once and in lower case, and the bytes it takes. */
 static char decoded(const char *text, size_t length, size_t *ret_width)
 {
-	char c = text[0];
+	int high = length >= 3 && text[0] == '%' ? hex_digit(text[1]) : -1;
+	int low = high >= 0 ? hex_digit(text[2]) : -1;
+	char c = low >= 0 ? (char)(high * 16 + low) : text[0];
 
-	*ret_width = 1;
-	if (c == '%' && length >= 3 && hex_digit(text[1]) >= 0 && hex_digit(text[2]) >= 0) {
-		*ret_width = 3;
-		c = (char)(hex_digit(text[1]) << 4 | hex_digit(text[2]));
-	}
+	*ret_width = low >= 0 ? 3 : 1;
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 

@@ -146,11 +146,11 @@ static const struct {
 	[COUNT_WEB_FETCH] = {"server_tool_use", "web_fetch_requests"},
 };
 
-static void read_counts(const cJSON *json, struct counts *counts, bool *fault)
+static void read_counts(const cJSON *json, struct counts *counts)
 {
 	for (int i = 0; i < COUNTS; i++)
 		if (usage_number(json, count_names[i].name, count_names[i].inner, &counts->value[i],
-				 fault))
+				 &counts->fault))
 			counts->present |= 1u << i;
 }
 
@@ -228,7 +228,8 @@ static void take_iterations(struct call *call, const cJSON *iterations)
 		const char *model = cJSON_GetStringValue(usage_member(item, "model"));
 		struct tally *tally;
 
-		read_counts(item, &counts, &call->usage_fault);
+		read_counts(item, &counts);
+		call->usage_fault = call->usage_fault || counts.fault;
 		if (!counts.present)
 			continue;
 		tally = call_tally(call, n++);
@@ -252,11 +253,11 @@ static void take_rates(struct call *call, const cJSON *json)
 	call_attribute(call, "anthropic.response.service_tier", tier);
 	call_attribute(call, "anthropic.response.speed", speed);
 	call_attribute(call, "anthropic.response.inference_geo", geo);
-	if (tier && strcmp(tier, "standard"))
+	if (tier && strcmp(tier, "standard") != 0)
 		call_set(call, CALL_TIER, tier);
-	if (speed && strcmp(speed, "standard"))
+	if (speed && strcmp(speed, "standard") != 0)
 		call_set(call, CALL_TIER, speed);
-	if (geo && strcmp(geo, "global") && strcmp(geo, "not_available"))
+	if (geo && strcmp(geo, "global") != 0 && strcmp(geo, "not_available") != 0)
 		call_set(call, CALL_REGION, geo);
 }
 
@@ -286,9 +287,10 @@ static void take_usage(struct call *call, const char *text, bool start)
 
 	if (!json)
 		return;
-	read_counts(json, &call->counts, &call->usage_fault);
+	read_counts(json, &call->counts);
+	call->usage_fault = call->counts.fault;
 	take_rates(call, json);
-	if (call->counts.present) {
+	if (has(&call->counts, COUNT_INPUT) || has(&call->counts, COUNT_OUTPUT)) {
 		tally = call_tally(call, 0);
 		if (tally)
 			set_usage(&call->counts, &tally->usage, &call->usage_fault);

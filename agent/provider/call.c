@@ -131,7 +131,7 @@ void call_attribute_bytes(struct call *call, const char *name, const char *value
 
 	if (!length)
 		return;
-	while (i < call->n_attributes && strcmp(call->attributes[i].name, name))
+	while (i < call->n_attributes && strcmp(call->attributes[i].name, name) != 0)
 		i++;
 	if (i == LIMIT_ATTRIBUTES)
 		return;

@@ -48,6 +48,7 @@ struct tally {
 struct counts {
 	uint64_t value[CALL_COUNTS];
 	uint32_t present; /* bits */
+	bool fault;       /* something there was no quantity */
 };
 
 struct call {

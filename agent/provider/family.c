@@ -6,9 +6,11 @@
 #include "agent/provider/family.h"
 
 static const struct family *const families[] = {
-	&family_openai_chat,     &family_openai_responses, &family_anthropic_messages,
-	&family_anthropic_count, &family_openai_count,     &family_openai_stored,
-	&family_openai_poll,     &family_openai_models,    &family_anthropic_models,
+	&family_openai_chat,        &family_openai_responses,
+	&family_anthropic_messages, &family_anthropic_count,
+	&family_openai_count,       &family_openai_stored,
+	&family_openai_poll,        &family_openai_models,
+	&family_anthropic_models,   NULL,
 };
 
 /* First match holds. Names of providers: GenAI semantic conventions, gen_ai.provider.name. */
@@ -89,7 +91,7 @@ const struct family *family_find(const char *method, const char *path, unsigned 
 
 	while (length > 1 && path[length - 1] == '/')
 		length--;
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+	for (size_t i = 0; families[i]; i++) {
 		if (!(families[i]->group & groups))
 			continue;
 		for (const struct path_shape *s = families[i]->shapes; s->suffix; s++)

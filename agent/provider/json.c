@@ -543,8 +543,11 @@ static int flush_raw(struct json *json, const uint8_t *end)
 
 int json_feed(struct json *json, const void *data, size_t length)
 {
-	const uint8_t *p = data, *end = p + length;
+	const uint8_t *p = data, *end;
 
+	if (!length)
+		return json->error;
+	end = p + length;
 	for (unsigned int i = 0; i < json->n_levels; i++)
 		json->levels[i].raw_from = p;
 	while (p < end && !json->error)

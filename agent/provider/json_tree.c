@@ -11,7 +11,7 @@ static int16_t add_node(struct json_node *nodes, int16_t *n_nodes, int16_t paren
 	int16_t at = nodes[parent].child;
 
 	while (at != JSON_NO_NODE &&
-	       (nodes[at].length != length || memcmp(nodes[at].key, key, length)))
+	       (nodes[at].length != length || memcmp(nodes[at].key, key, length) != 0))
 		at = nodes[at].sibling;
 	if (at != JSON_NO_NODE)
 		return at;

@@ -24,7 +24,7 @@ void openai_tier(struct call *call, const char *tier)
 		return;
 	call_attribute(call, "openai.response.service_tier", tier);
 	/* "auto" is what was asked for; what was served is told later, or is the default */
-	if (strcmp(tier, "auto"))
+	if (strcmp(tier, "auto") != 0)
 		call_set(call, CALL_TIER, tier);
 }
 

@@ -195,9 +195,9 @@ static void take_usage(struct call *call, const char *text)
 	read_usage(json, &usage, &fault);
 	cJSON_Delete(json);
 	call->usage_fault = fault;
+	usage_exclude(&usage, &call->usage_fault);
 	if (!usage.present)
 		return;
-	usage_exclude(&usage, &call->usage_fault);
 	count_search(call, &usage);
 	tally = call_tally(call, 0);
 	if (!tally)

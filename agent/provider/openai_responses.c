@@ -124,7 +124,7 @@ static void count_tool(struct pricing_usage *tools, const char *type, const char
 		{"image_generation_call", PRICING_IMAGES},
 	};
 
-	if (!type || !status || strcmp(status, "completed"))
+	if (!type || !status || strcmp(status, "completed") != 0)
 		return;
 	/* of what a web search does, only searching is billed */
 	if (action && (!strcmp(action, "open_page") || !strcmp(action, "find_in_page")))
@@ -223,9 +223,9 @@ static void take_usage(struct call *call, const char *text)
 	read_usage(json, &usage, &fault);
 	cJSON_Delete(json);
 	call->usage_fault = fault;
+	usage_exclude(&usage, &call->usage_fault);
 	if (!usage.present)
 		return;
-	usage_exclude(&usage, &call->usage_fault);
 	tally = call_tally(call, 0);
 	if (!tally)
 		return;
@@ -270,7 +270,7 @@ static void take_object(struct call *call, unsigned int base)
 
 static bool is_one_of(const char *text, const char *const *words)
 {
-	while (text && *words && strcmp(text, *words))
+	while (text && *words && strcmp(text, *words) != 0)
 		words++;
 	return text && *words;
 }

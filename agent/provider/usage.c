@@ -86,10 +86,22 @@ static void drop(struct pricing_usage *usage, uint32_t buckets)
 	usage->present &= ~buckets;
 }
 
+/* Parts alone would pass for their total, which was not told. */
+static void drop_orphans(struct pricing_usage *usage, enum pricing_bucket total, uint32_t parts,
+			 bool *fault)
+{
+	if (pricing_usage_has(usage, total) || !(usage->present & parts))
+		return;
+	*fault = true;
+	drop(usage, parts);
+}
+
 void usage_exclude(struct pricing_usage *usage, bool *fault)
 {
 	enum pricing_bucket bucket;
 
+	drop_orphans(usage, PRICING_INPUT, INPUT_PARTS, fault);
+	drop_orphans(usage, PRICING_OUTPUT, OUTPUT_PARTS, fault);
 	/* once for each side at most */
 	for (int i = 0; i < 3 && pricing_usage_exclude(usage, &bucket) < 0; i++) {
 		*fault = true;

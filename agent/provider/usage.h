@@ -34,8 +34,8 @@ bool usage_take(const struct cJSON *object, const char *name, const char *inner,
 		struct pricing_usage *usage, enum pricing_bucket bucket, bool *fault);
 
 /*
- * usage_exclude - pricing_usage_exclude(); parts that contradict their total are dropped, and that
- *	is a fault.
+ * usage_exclude - pricing_usage_exclude(); parts that contradict their total, or whose total was
+ *not told, are dropped, and that is a fault.
  */
 void usage_exclude(struct pricing_usage *usage, bool *fault);
 

@@ -135,8 +135,8 @@ static void note_end(struct recorder *recorder, const struct cr_end *end)
 	conn.process.start = end->process.start;
 	conn.process.pid = end->process.pid;
 	conn.layer = end->layer;
-	for (uint8_t direction = CR_SEND; direction <= CR_RECV; direction++) {
-		struct stream *stream = stream_find(recorder, &conn, direction);
+	for (int direction = CR_SEND; direction <= CR_RECV; direction++) {
+		struct stream *stream = stream_find(recorder, &conn, (uint8_t)direction);
 
 		if (stream && !stream->first)
 			stream_drop(recorder, stream);

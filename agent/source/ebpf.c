@@ -28,6 +28,7 @@
 #define POLL_NS 10000000 /* the kernel wakes the reader only for a ring that fills up */
 #define TICK_NS 250000000ull
 #define CLOCK_STEP_NS 1000000 /* a smaller change of the wall offset is drift */
+#define RECORDS_AT_ONCE 65536 /* then other descriptors get their turn */
 #define READY_MS 30000
 #define ANSWER_MS 10000
 
@@ -47,6 +48,7 @@ struct ebpf_source {
 	int64_t wall_offset_ns;
 	uint64_t next_tick_ns;
 	uint64_t epoch;
+	size_t taken; /* records of the ring in this turn */
 	struct capture_lost lost[CAPTURE_LOSSES];
 	uint8_t payload[LIMIT_PROC_RECORD];
 };
@@ -152,6 +154,7 @@ int ebpf_source_start(struct ebpf_source **ret_source, const struct ebpf_opts *o
 	if (!source)
 		return -ENOMEM;
 	source->opts = *opts;
+	source->opts.reader = getpid();
 	source->control = (struct control){.context = source, .verdict = give_verdict};
 	source->socket = source->epoll = source->timer = -1;
 	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
@@ -185,7 +188,10 @@ static int give(struct ebpf_source *source, const void *record, size_t size)
 
 static int take_ring(void *context, void *data, size_t size)
 {
-	return give(context, data, size);
+	struct ebpf_source *source = context;
+	int r = give(source, data, size);
+
+	return !r && ++source->taken == RECORDS_AT_ONCE ? -EBUSY : r;
 }
 
 static int give_clock(struct ebpf_source *source)
@@ -270,9 +276,11 @@ static int give_tick(struct ebpf_source *source)
 
 static int drain_ring(struct ebpf_source *source)
 {
-	int r = ring_buffer__consume(source->ring);
+	int r;
 
-	return r < 0 ? r : 0;
+	source->taken = 0;
+	r = ring_buffer__consume(source->ring);
+	return r < 0 && r != -EBUSY ? r : 0;
 }
 
 /* ---- the attacher's words ---- */

@@ -40,6 +40,7 @@ struct ebpf_opts {
 	gid_t gid;
 	size_t ring_size;   /* bytes, a power of two of pages; 0: 16 MiB */
 	bool single_probes; /* do not use uprobe_multi */
+	pid_t reader;       /* filled in */
 
 	/* What the stage attach supplies: site_find() and proc_record(). */
 	int (*find_sites)(int fd, unsigned int flags, struct probe_site *ret_sites);

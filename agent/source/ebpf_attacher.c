@@ -32,9 +32,10 @@
 struct watched {
 	struct cr_process process;
 	char *executable;
-	bool probed;    /* it has mapped a file with probes */
-	bool connected; /* it has opened a TCP connection */
-	bool reported;  /* as unseen */
+	struct buffer record; /* the last CR_PROC of it */
+	bool probed;          /* it has mapped a file with probes */
+	bool connected;       /* it has opened a TCP connection */
+	bool reported;        /* as unseen */
 };
 
 struct attacher {
@@ -67,16 +68,43 @@ static int send_result(struct attacher *attacher, int value)
 	return seam_send(attacher->socket, &message, NULL, NULL, 0);
 }
 
-static int describe(struct attacher *attacher, pid_t pid, unsigned int flags)
+/* Read what a process is, and tell. One that is gone already stays what it was. */
+static int describe(struct attacher *attacher, struct watched *watched, unsigned int flags)
 {
 	struct buffer record;
 	int r;
 
 	buffer_init(&record, LIMIT_PROC_RECORD);
-	r = attacher->opts->describe(pid, flags, &record);
-	if (!r)
-		r = send_record(attacher, &record);
-	buffer_free(&record);
+	if (attacher->opts->describe((pid_t)watched->process.pid, flags, &record) < 0) {
+		buffer_free(&record);
+		return 0;
+	}
+	buffer_free(&watched->record);
+	watched->record = record;
+	r = send_record(attacher, &record);
+	return r == -EPIPE ? r : 0;
+}
+
+/* A process that was just born is what its parent is; it may be gone before it could be read. */
+static int inherit(struct attacher *attacher, struct watched *watched, const struct watched *parent)
+{
+	struct cr_proc proc;
+	int r;
+
+	if (parent->record.length < sizeof(proc))
+		return describe(attacher, watched, 0);
+	buffer_clear(&watched->record);
+	r = buffer_append(&watched->record, parent->record.data, parent->record.length);
+	if (r < 0)
+		return 0;
+	memcpy(&proc, watched->record.data, sizeof(proc));
+	proc.head.time_ns = clock_boot_ns();
+	proc.process = watched->process;
+	proc.parent = parent->process;
+	proc.ns_pid = 0;
+	proc.flags &= ~(cr_u32)CR_PROC_ROOT;
+	memcpy(watched->record.data, &proc, sizeof(proc));
+	r = send_record(attacher, &watched->record);
 	return r == -EPIPE ? r : 0;
 }
 
@@ -118,30 +146,35 @@ static int report_unseen(struct attacher *attacher, struct watched *watched)
 
 /* ---- processes ---- */
 
-static struct watched *watched_get(struct attacher *attacher, const struct cr_process *process)
-{
-	uint32_t key = process->pid;
-	struct watched *watched = map_get(attacher->watched, &key);
-
-	if (watched)
-		return watched;
-	watched = calloc(1, sizeof(*watched));
-	if (!watched)
-		return NULL;
-	watched->process = *process;
-	if (map_put(attacher->watched, &key, watched) < 0) {
-		free(watched);
-		return NULL;
-	}
-	return watched;
-}
-
 static void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
 	free(watched->executable);
+	buffer_free(&watched->record);
 	free(watched);
+}
+
+static struct watched *watched_get(struct attacher *attacher, const struct cr_process *process)
+{
+	uint32_t key = process->pid;
+	struct watched *watched = map_get(attacher->watched, &key);
+
+	if (watched && watched->process.start == process->start)
+		return watched;
+	/* The same number, another process: the end of the first was not seen. */
+	map_remove(attacher->watched, &key);
+	watched_free(watched);
+	watched = calloc(1, sizeof(*watched));
+	if (!watched)
+		return NULL;
+	watched->process = *process;
+	buffer_init(&watched->record, LIMIT_PROC_RECORD);
+	if (map_put(attacher->watched, &key, watched) < 0) {
+		free(watched);
+		return NULL;
+	}
+	return watched;
 }
 
 static void note_executable(struct watched *watched, pid_t pid)
@@ -236,12 +269,12 @@ static int process_born(struct attacher *attacher, const struct cr_fork *record)
 
 	if (!watched)
 		return 0;
-	if (parent) {
-		watched->probed = parent->probed;
-		free(watched->executable);
-		watched->executable = parent->executable ? strdup(parent->executable) : NULL;
-	}
-	return describe(attacher, (pid_t)record->process.pid, 0);
+	if (!parent)
+		return describe(attacher, watched, 0);
+	watched->probed = parent->probed;
+	free(watched->executable);
+	watched->executable = parent->executable ? strdup(parent->executable) : NULL;
+	return inherit(attacher, watched, parent);
 }
 
 static int process_began(struct attacher *attacher, const struct cr_exec *record)
@@ -256,7 +289,7 @@ static int process_began(struct attacher *attacher, const struct cr_exec *record
 	watched->connected = watched->reported = false;
 	note_executable(watched, pid);
 	scan_process(attacher, watched, pid);
-	return r < 0 ? r : describe(attacher, pid, 0);
+	return r < 0 ? r : describe(attacher, watched, 0);
 }
 
 static int process_ended(struct attacher *attacher, const struct cr_exit *record)
@@ -352,7 +385,7 @@ static int follow_one(struct attacher *attacher, pid_t pid, unsigned int flags)
 	scan_process(attacher, watched, pid);
 	if (procfs_has_internet_socket(pid) > 0)
 		watched->connected = true;
-	r = describe(attacher, pid, flags);
+	r = describe(attacher, watched, flags);
 	return r < 0 ? r : added;
 }
 
@@ -386,7 +419,12 @@ static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
 	int r = add_child(&walk, root);
 
 	for (size_t i = 0; !r && i < walk.n; i++) {
-		int added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
+		int added;
+
+		/* A tree that holds the reader itself: it would capture its own capturing. */
+		if (walk.pids[i] == attacher->opts->reader || walk.pids[i] == getpid())
+			continue;
+		added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
 
 		if (added < 0 && (i == 0 || added != -ESRCH))
 			r = added;

@@ -142,7 +142,7 @@ static int check_sites(const struct seam_message *answer, struct probe_site *sit
 	if (answer->length != (size_t)answer->value * sizeof(*sites))
 		return -EBADMSG;
 	for (int i = 0; i < answer->value; i++) {
-		if (sites[i].function < SITE_SSL_READ || sites[i].function > SITE_SSL_UP_REF)
+		if (sites[i].function < SITE_SSL_READ || sites[i].function > SITE_SSL_NEW)
 			return -EBADMSG;
 		sites[i].name[sizeof(sites[i].name) - 1] = '\0';
 	}

@@ -46,6 +46,7 @@ _Static_assert((int)CAPTURE_READ_INTERNAL == (int)SITE_SSL_READ_INTERNAL, "cooki
 _Static_assert((int)CAPTURE_WRITE_INTERNAL == (int)SITE_SSL_WRITE_INTERNAL, "cookie");
 _Static_assert((int)CAPTURE_WRITE_FLAGS == (int)SITE_SSL_WRITE_FLAGS, "cookie");
 _Static_assert((int)CAPTURE_UP_REF == (int)SITE_SSL_UP_REF, "cookie");
+_Static_assert((int)CAPTURE_NEW == (int)SITE_SSL_NEW, "cookie");
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
 {

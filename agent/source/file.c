@@ -168,7 +168,7 @@ int capture_file_next(struct capture_file *file, const struct cr_head **ret_reco
 
 int capture_file_feed(struct capture_file *file, record_sink sink, void *context)
 {
-	const struct cr_head *record;
+	const struct cr_head *record = NULL;
 	int r;
 
 	while ((r = capture_file_next(file, &record)) > 0) {

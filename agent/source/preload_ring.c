@@ -40,9 +40,8 @@ int preload_ring_new(uint64_t size, struct preload_ring *ret_ring, int *ret_fd)
 	if (ftruncate(fd, (off_t)(CR_RING_DATA + size)) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		ret = -errno;
-	if (!ret)
-		ret = map_ring(fd, size, &ring);
-	if (ret) {
+	ret = ret ? ret : map_ring(fd, size, &ring);
+	if (!ring.shared) {
 		close(fd);
 		return ret;
 	}

@@ -194,7 +194,7 @@ static bool find_userinfo(const char *text, size_t length, size_t *ret_keep, siz
 {
 	size_t end = 3, colon = 0;
 
-	if (length < 3 || memcmp(text, "://", 3))
+	if (length < 3 || memcmp(text, "://", 3) != 0)
 		return false;
 	while (end < length && !strchr("@/?# \"'", text[end])) {
 		if (text[end] == ':' && colon == 0)

@@ -178,11 +178,11 @@ def in_spite_of_error(fields, failed):
 
 
 def last(documents_, *names):
-    """The last value that is there and not empty; the first chunk of some hosts has empty names."""
+    """The last text that is there and not empty; the first chunk of some hosts has empty names."""
     found = None
     for document in documents_:
         value = member(document, *names)
-        if value not in (None, ""):
+        if isinstance(value, str) and value:
             found = value
     return found
 
@@ -210,8 +210,22 @@ def openai_usage(fields, usage, input_name, output_name):
     put(fields, REASONING, number(member(details, "reasoning_tokens")))
     put(fields, OWN + "output_audio", number(member(details, "audio_tokens")))
     told_usage(fields)
+    beside(fields, number(usage.get("total_tokens")))
     within(fields, INPUT, CACHE_READ, CACHE_WRITE, OWN + "input_audio")
     within(fields, OUTPUT, REASONING, OWN + "output_audio")
+
+
+def beside(fields, total):
+    """Some hosts count reasoning or cached tokens apart; the total tells whether they do."""
+    counts = [fields[name] for name in (INPUT, OUTPUT, CACHE_READ, REASONING)]
+    if total is None or ABSENT in counts[:2] or total == sum(counts[:2]):
+        return
+    cached, reasoning = (0 if n is ABSENT else n for n in counts[2:])
+    for more_in, more_out in ((0, reasoning), (cached, 0), (cached, reasoning)):
+        if total == counts[0] + more_in + counts[1] + more_out:
+            fields[INPUT] += more_in
+            fields[OUTPUT] += more_out
+            return
 
 
 def within(fields, total, *parts):
@@ -227,9 +241,9 @@ def within(fields, total, *parts):
 
 def chat(exchange, fields):
     docs, whole = documents(exchange)
-    put(fields, "gen_ai.response.model", text_or_none(last(docs, "model")))
-    put(fields, "gen_ai.response.id", text_or_none(last(docs, "id")))
-    put(fields, "openai.response.service_tier", text_or_none(last(docs, "service_tier")))
+    put(fields, "gen_ai.response.model", last(docs, "model"))
+    put(fields, "gen_ai.response.id", last(docs, "id"))
+    put(fields, "openai.response.service_tier", last(docs, "service_tier"))
     usage = None
     for document in docs:
         for told in (member(document, "x_groq", "usage"), document.get("usage")):
@@ -260,7 +274,8 @@ def responses(exchange, fields, background):
     docs, response, whole = response_object(exchange)
     put(fields, "gen_ai.response.model", text_or_none(response.get("model")))
     put(fields, "gen_ai.response.id", text_or_none(response.get("id")))
-    put(fields, "openai.response.service_tier", text_or_none(response.get("service_tier")))
+    put(fields, "openai.response.service_tier", text_or_none(response.get("service_tier")) or
+        last(docs, "response", "service_tier"))
     failed = exchange["status"] >= 400 or any(has_error(d) for d in docs)
     usage = response.get("usage")
     if tells(usage, "input_tokens", "output_tokens"):
@@ -307,12 +322,12 @@ def anthropic_counts(usage):
     }
 
 
-def writes_differ(usage):
-    """The writes by lifetime are the writes, or part of them where a stream told the rest later."""
+def unsplit_writes(usage):
+    """Cache writes that are told without a lifetime, below zero if the lifetimes exceed them."""
     split = [number(member(usage, "cache_creation", f"ephemeral_{t}_input_tokens"))
              for t in ("5m", "1h")]
     write = number(usage.get("cache_creation_input_tokens"))
-    return write is not None and sum(n or 0 for n in split) > write
+    return 0 if write is None or split == [None, None] else write - sum(n or 0 for n in split)
 
 
 def add_counts(a, b):
@@ -331,9 +346,12 @@ def anthropic_usage(fields, usage):
             counts[REASONING] = thinking
     for name, value in counts.items():
         put(fields, name, value)
-    if any(writes_differ(entry) for entry in entries or [usage]):
+    unsplit = [unsplit_writes(entry) for entry in entries or [usage]]
+    if min(unsplit) < 0:
         leave_open(fields, INPUT, CACHE_WRITE)
         fields[COMPLETE] = "partial"
+    elif max(unsplit) > 0:  # a stream told more of them later, but not their lifetime
+        fields[COMPLETE] = {"exact", "partial"}
     within(fields, OUTPUT, REASONING)
     if entries and fields[REASONING] is not ABSENT:
         leave_open(fields, REASONING)  # the entries do not tell it, only their sum does

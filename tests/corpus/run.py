@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 import zstandard
 
@@ -36,6 +37,16 @@ def read_exchanges(directory):
             stream = zstandard.ZstdDecompressor().stream_reader(file)
             for line in io.TextIOWrapper(stream, encoding="utf-8"):
                 yield json.loads(line)
+
+
+def select(exchanges):
+    """Those of the oracle's families, each once, with a target that a request line can hold."""
+    out = {}
+    for exchange in exchanges:
+        exchange["target"] = urllib.parse.quote(exchange["target"], safe="!#$%&'()*+,/:;=?@[]~")
+        if oracle.family(exchange):
+            out.setdefault(exchange["id"], exchange)
+    return list(out.values())
 
 
 def read_listed():
@@ -163,7 +174,7 @@ def main():
     if arguments.seed is None:
         arguments.seed = random.SystemRandom().randrange(1_000_000)
     print(f"seed {arguments.seed}", flush=True)
-    exchanges = [e for e in read_exchanges(arguments.directory) if oracle.family(e)]
+    exchanges = select(read_exchanges(arguments.directory))
     if not exchanges:
         sys.exit(f"{arguments.directory}: no exchange of these families in *.jsonl.zst")
     results, strays = run(arguments, exchanges)

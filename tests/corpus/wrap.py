@@ -154,6 +154,8 @@ def response_bytes(rng, exchange, may_close):
     else:
         headers.append(("content-length", str(len(body))))
     status = exchange["status"]
+    if status in (204, 304):  # RFC 9112 section 6.3: no body, whatever the fields say
+        headers, body, closes = kept(exchange["response_headers"]), b"", False
     interim = b"HTTP/1.1 100 Continue\r\n\r\n" if rng.random() < 0.05 else b""
     line = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}"
     return interim + head(rng, line, headers) + body, closes
@@ -203,7 +205,7 @@ def write(out, exchanges, seed, lanes=8):
 
 
 def make_lanes(rng, exchanges):
-    """Exchanges of one host share connections, up to five on one; a chain keeps its order on one."""
+    """Exchanges of a host share connections, up to five on one; a chain keeps its order on one."""
     chains, by_host, lanes = {}, {}, []
     for exchange in exchanges:
         chain = exchange.get("chain")

@@ -26,6 +26,7 @@ VARYING = {
     "process.pid",
     "server.port",
     "tollspan.capture",
+    "process.command_args",  # holds ports and temporary paths
 }
 
 
@@ -96,7 +97,11 @@ def differences(call, entry, capture, port):
         ("url.path", call.get("url.path"), entry["path"]),
         ("tollspan.capture", call.get("tollspan.capture"), capture),
     ]
-    checks += usage_checks(call, entry) + cost_checks(call, entry) + identity_checks(call, entry)
+    if entry.get("dropped"):
+        checks.append(("completeness", call.get("tollspan.completeness"), "partial"))
+    else:
+        checks += usage_checks(call, entry) + cost_checks(call, entry)
+        checks += identity_checks(call, entry)
     return [check for check in checks if check[1] != check[2]]
 
 
@@ -113,7 +118,7 @@ def identity_checks(call, entry):
     if entry.get("provider"):
         checks.append(("gen_ai.provider.name", call.get("gen_ai.provider.name"), entry["provider"]))
     if entry.get("tier"):
-        told = [value for name, value in call.items() if name.endswith("service_tier")]
+        told = [value for name, value in call.items() if name.endswith("response.service_tier")]
         checks.append(("service_tier", told, [entry["tier"]]))
     if entry.get("traceparent"):
         checks.append(("trace_id", call.get("trace_id"), entry["traceparent"].split("-")[1]))
@@ -131,16 +136,12 @@ def identity_checks(call, entry):
                 "partial" if billed_without else "exact",
             )
         )
-    elif not entry["complete"]:
-        checks.append(("tollspan.completeness", call.get("tollspan.completeness"), "partial"))
     if entry.get("error"):
         checks.append(("has error.type", bool(call.get("error.type")), True))
     return checks
 
 
 def usage_checks(call, entry):
-    if not entry["complete"]:
-        return []
     usage = entry.get("usage")
     if usage is None:
         return [(name, call.get(name), None) for name in (INPUT, OUTPUT)]
@@ -160,7 +161,7 @@ def cost_checks(call, entry):
         return [(STATUS, status, "free"), (COST, cost, 0)]
     if entry.get("error"):
         return [(STATUS, status, "priced"), (COST, cost, 0)]
-    if entry["api"] == "background" or not entry["complete"]:
+    if entry["api"] == "background":
         return []
     if entry.get("usage") is None:
         return [(STATUS, status, "unpriced"), (COST, cost, None)]

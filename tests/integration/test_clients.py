@@ -111,10 +111,11 @@ def test_content_encoding(tmp_path, encoding):
     server = Provider(tmp_path, "--encoding", encoding)
     try:
         bench = Bench(tmp_path, server)
-        for client in ("openai_sync", "anthropic_sync"):
-            ran = bench.run("preload", python_client(client)).ok()
+        for command in (python_client("openai_sync"), ["/bin/sh", CLIENTS / "curl.sh"]):
+            ran = bench.run("preload", command).ok()
             log = server.calls()
-            assert {entry["encoding"] for entry in log} == {encoding}
+            if encoding != "zstd" or command[0] == "/bin/sh":  # not every client takes zstd
+                assert encoding in {entry["encoding"] for entry in log}
             check_calls(ran.calls, log, "preload", server.port)
     finally:
         server.stop()

@@ -64,6 +64,15 @@ def test_golden(golden):
     assert calls[0]["tollspan.key.fingerprint"] == FINGERPRINT.decode()
 
 
+def test_iterations_are_charges():
+    golden = next(g for g in goldens.GOLDENS if g[0] == "iterations")
+    charges = replay(one(golden)).calls[0]["tollspan.charges"]
+    assert [(c["model"], c["usage"], c["cost"]) for c in charges] == [
+        ("claude-sonnet-4-5-20250929", {"input": 40, "output": 10}, 0.00027),
+        ("claude-haiku-4-5", {"input": 1000, "output": 100}, 0.0015),
+        ("claude-sonnet-4-5-20250929", {"input": 60, "output": 20}, 0.00048)]
+
+
 def test_records_and_encodings_change_nothing():
     """The same operations in other records, or compressed, are the same calls."""
     for golden in goldens.GOLDENS:
@@ -172,7 +181,8 @@ def test_interim_responses_and_pipelining():
     def write(out):
         exchange = Exchange(out)
         exchange.send(request() + request(b'{"model":"second"}'))
-        exchange.recv(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        exchange.recv(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+                      b"HTTP/1.1 100 Continue\r\n\r\n")
         exchange.recv(response(BODY) + response(BODY.replace(b"12", b"34")))
         exchange.end()
     calls = replay(write).calls

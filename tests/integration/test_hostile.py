@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Input that no honest provider sends: a clear error or a `partial` call, bounded memory, no crash.
 
-With TOLLSPAN_ASAN_BINARY set to a sanitizer build, all runs once more on that, without the bound.
+All runs once more, without the bound, on a build with sanitizers: that of `make check`, or what
+TOLLSPAN_ASAN_BINARY names.
 """
 
 import functools
@@ -19,7 +20,7 @@ from replayed import ROOT, Exchange, Replay, cap, request, response, response_he
 
 PEAK = 64 * 1024 * 1024
 NORMAL = os.environ.get("TOLLSPAN", str(ROOT / "build" / "tollspan"))
-ASAN = os.environ.get("TOLLSPAN_ASAN_BINARY")
+ASAN = os.environ.get("TOLLSPAN_ASAN_BINARY", str(ROOT / "build" / "asan" / "tollspan"))
 MIB = 1024 * 1024
 
 IN, OUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
@@ -30,8 +31,8 @@ BODY = b'{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o-mini","ch
 
 @pytest.fixture(params=["normal", "sanitizers"])
 def replay(request):
-    if request.param == "sanitizers" and not ASAN:
-        pytest.skip("TOLLSPAN_ASAN_BINARY is not set")
+    if request.param == "sanitizers" and not os.access(ASAN, os.X_OK):
+        pytest.skip("no build with sanitizers; make check makes one")
 
     def run(write, status=0, arguments=()):
         result = Replay(ASAN if request.param == "sanitizers" else NORMAL, write, arguments)
@@ -256,7 +257,8 @@ def stream_body(out, direction, begin, end, size):
 
 def test_response_of_1_gb(replay):
     calls = replay(lambda out: stream_body(
-        out, cap.RECV, b'{"model":"gpt-4o-mini","choices":["', b'"],' + USAGE + b"}", 1024 * MIB)).calls
+        out, cap.RECV, b'{"model":"gpt-4o-mini","choices":["', b'"],' + USAGE + b"}",
+        1024 * MIB)).calls
     assert [is_exact(call) for call in calls] == [True]
 
 
@@ -269,7 +271,7 @@ def test_request_of_1_gb(replay):
 
 @pytest.mark.parametrize("line", [
     b"data: " + b"x" * (32 * MIB), b"event: " + b"x" * (32 * MIB), b"x" * (32 * MIB),
-    b"data:\n" * (4 * MIB), b"\r" * (16 * MIB), b"\n" * (16 * MIB), b": ping\n\n" * (2 * MIB),
+    b"data:\n" * (4 * MIB), b"\r" * (4 * MIB), b"\n" * (4 * MIB), b": ping\n\n" * (2 * MIB),
 ], ids=["data", "event", "field", "empty_data", "cr", "lf", "comments"])
 def test_stream_of_events(replay, line):
     body = b"data: {\"id\":\"a\",\"model\":\"gpt-4o\"}\n\n" + line + b"\n\n" \
@@ -305,7 +307,8 @@ def test_usage_split_at_every_byte(replay):
 FAKE = '"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}'
 ADVERSARIAL = {
     "in_text": '{"choices":[{"message":{"content":%s}}],%s}' % (json.dumps("{" + FAKE + "}"), "%s"),
-    "in_tool_arguments": '{"choices":[{"message":{"tool_calls":[{"function":{"arguments":%s}}]}}],%s}'
+    "in_tool_arguments": '{"choices":[{"message":{"tool_calls":[{"function":{"arguments":%s}}]}}],'
+                         '%s}'
                          % (json.dumps("{" + FAKE + "}"), "%s"),
     "nested_before": '{"choices":[{%s}],"metadata":{%s},%s}' % (FAKE, FAKE, "%s"),
     "nested_behind": '{%s,"choices":[{%s}],"metadata":{"a":{%s}}}' % ("%s", FAKE, FAKE),
@@ -364,6 +367,15 @@ def test_parts_beyond_their_total(replay):
         '"prompt_tokens_details":{"cached_tokens":11}}}'
     calls = replay(one_exchange(response(body.encode()))).calls
     assert [call["tollspan.completeness"] for call in calls] == ["partial"]
+
+
+def test_parts_without_their_total(replay):
+    """What is not told is not zero."""
+    body = '{"model":"gpt-4o-mini","usage":{"prompt_tokens_details":{"cached_tokens":0},' \
+        '"completion_tokens_details":{"reasoning_tokens":0},"total_tokens":5}}'
+    calls = replay(one_exchange(response(body.encode()))).calls
+    assert [is_partial(call) for call in calls] == [True]
+    assert IN not in calls[0] and OUT not in calls[0]
 
 
 # ---- the file itself ----

@@ -11,13 +11,13 @@ import time
 from conftest import TOLLSPAN, clean_env, python_client
 
 CATCHES = """
-import signal, sys, time
+import os, signal, sys, time
 def caught(number, frame):
-    print("caught", number, flush=True)
+    os.write(1, b"caught %d\\n" % number)
     sys.exit(7)
 signal.signal(signal.SIGINT, caught)
 signal.signal(signal.SIGTERM, caught)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 time.sleep(30)
 """
 DEFAULT = """

@@ -86,6 +86,11 @@ def test_static_program(bench, mode, go_program):
     assert entry["reason"] and entry["remedy"]
 
 
+def test_check_says_so_before(bench, go_program):
+    done = bench.tollspan("check", go_program)
+    assert done.returncode == 1 and "unseen" in done.stdout + done.stderr
+
+
 def test_text_summary_names_it(bench, go_program):
     ran = bench.run("preload", [go_program], summary="text").ok()
     assert "unseen" in ran.text.lower()
@@ -116,7 +121,7 @@ def test_attach_to_a_running_process(bench):
     """run -p: what runs, and its children."""
     need_root()
     code = (
-        "import sys, runpy, time; time.sleep(1.5); sys.argv = [sys.argv[1]]; "
+        "import sys, runpy, time; time.sleep(3); sys.argv = [sys.argv[1]]; "
         "runpy.run_path(sys.argv[0])"
     )
     command = [str(python_client("http_client")[0]), "-c", code, str(CLIENTS / "http_client.py")]

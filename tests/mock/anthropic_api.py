@@ -17,6 +17,7 @@ from reply import (
     input_count,
     output_count,
     part_of,
+    rare,
 )
 
 SNAPSHOTS = {
@@ -75,11 +76,11 @@ class Usage:
 
     def __init__(self, rng):
         self.counts = Counts(rng)
-        self.extra = {"service_tier": rng.choice(["standard", "standard", "standard", "priority"])}
+        self.extra = {"service_tier": "priority" if rare(rng, 0.25) else "standard"}
         self.facts = {}
         self.has_thinking = rng.random() < 0.3
-        self.searches = rng.randint(1, 3) if rng.random() < 0.1 else 0
-        self.iterations = iterations(rng, self.counts) if rng.random() < 0.1 else None
+        self.searches = rng.randint(1, 3) if rare(rng, 0.1) else 0
+        self.iterations = iterations(rng, self.counts) if rare(rng, 0.1) else None
         whole = self.counts
         if self.iterations:
             whole = Counts.zero(rng)
@@ -240,5 +241,7 @@ def overloaded(reply):
         {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     )
     reply.events = [("error", error)]
-    reply.facts.update(usage=None, response_id=None, error="overloaded_error", tier=None)
+    reply.facts.update(
+        usage=None, response_id=None, error="overloaded_error", tier=None, model=None
+    )
     return reply

@@ -17,6 +17,7 @@ from reply import (
     input_count,
     output_count,
     part_of,
+    rare,
 )
 
 SNAPSHOTS = {
@@ -36,7 +37,7 @@ def served_tier(rng, request):
     asked = request.get("service_tier", "auto")
     if asked in ("flex", "priority"):
         return rng.choice([asked, "default"])
-    return rng.choice(["default", "default", "default", None])
+    return None if rare(rng, 0.25) else "default"
 
 
 class Counts:
@@ -45,7 +46,7 @@ class Counts:
     def __init__(self, rng, model):
         self.input, self.output = input_count(rng), output_count(rng)
         self.cached = part_of(rng, self.input)
-        self.written = part_of(rng, self.input - self.cached, 0.1)
+        self.written = part_of(rng, self.input - self.cached) if rare(rng, 0.1) else 0
         self.reasoning = part_of(rng, self.output)
         self.audio_in = self.audio_out = 0
         if "audio" in model:

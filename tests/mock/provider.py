@@ -32,7 +32,7 @@ import zlib
 
 import anthropic_api
 import openai_api
-from reply import Reply
+from reply import Reply, settings
 
 try:
     import brotli
@@ -330,6 +330,7 @@ class Server:
             await asyncio.sleep(delay)
             await self.send_body(rng, writer, reply, head, encoder, fault == "drop")
         entry["complete"] = not writer.transport.is_closing()
+        entry["dropped"] = fault == "drop"
 
     async def send_events(self, rng, writer, reply, head, encoder, delay, drop):
         parts = [part.encode() for part in reply.sse()]
@@ -448,8 +449,10 @@ def parse_options():
         "--latency", type=latency, default=(0, 3), help="MIN-MAX ms to the first token"
     )
     parser.add_argument("--pace", type=float, default=2, help="at most so many ms between events")
+    parser.add_argument("--usual", action="store_true", help="no rare tiers, tools or cache writes")
     parser.add_argument("--plain", action="store_true", help="HTTP without TLS")
     options = parser.parse_args()
+    settings["rare"] = not options.usual
     options.seed = options.seed or str(random.SystemRandom().randrange(1 << 32))
     return options
 

@@ -45,6 +45,14 @@ def compact(value, ascii_only=False):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
 
 
+settings = {"rare": True}
+
+
+def rare(rng, chance):
+    """Whether something out of the ordinary happens; a provider started with --usual has none."""
+    return rng.random() < chance and settings["rare"]
+
+
 def input_count(rng):
     """Mostly small, at times large, and nothing that a context tier begins at."""
     return rng.choice([rng.randint(1, 50), rng.randint(50, 5000), rng.randint(5000, 150000)])

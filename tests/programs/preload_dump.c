@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * preload_dump SHIM COMMAND…: run a command under the shim and print its records, a line each, on
- * standard error; with the bytes of DATA where DUMP_BYTES is set.
+ * standard error; with the bytes of DATA where DUMP_BYTES is set, and none where DUMP_NOTHING is;
+ * DUMP_RING is the size of the rings in bytes.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -90,6 +91,8 @@ int main(int argc, char **argv)
 	int status;
 	pid_t pid;
 
+	if (getenv("DUMP_RING"))
+		opts.ring_bytes = strtoull(getenv("DUMP_RING"), NULL, 10);
 	if (argc < 3 || preload_source_new(&opts, &source))
 		return 125;
 	pid = fork();

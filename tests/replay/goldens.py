@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exchanges written by hand, and the calls that they are: tokens and prices by the providers' pages.
+"""Exchanges written by hand, and the calls that they are: tokens and prices of the providers' pages.
 
 Each golden is (name, path, request, response, expected); a response that is a list is a stream of
 events, one that begins with an int has that status. None among the expected fields: absent.

@@ -85,7 +85,7 @@ TEST(inner_functions_of_the_system_library)
 	CHECK(inner && inner->emulated);
 	CHECK(inner->offset != file_offset(fd, "SSL_write"));
 	CHECK(!site_of(sites, n, SITE_SSL_READ) && !site_of(sites, n, SITE_SSL_WRITE));
-	CHECK(site_of(sites, n, SITE_SSL_FREE));
+	CHECK(site_of(sites, n, SITE_SSL_FREE) && site_of(sites, n, SITE_SSL_NEW));
 	close(fd);
 }
 

@@ -195,14 +195,14 @@ static void try_gap(const struct talk *talk, int direction, size_t from, size_t 
 
 static void try_all(enum style style, int depth, size_t cut)
 {
-	static const size_t lengths[] = {1, 2, 7, 30, 90, 200};
+	static const size_t lengths[] = {1, 30, 90};
 	struct talk *talk = malloc(sizeof(*talk));
 
 	make_talk(talk, style, depth, cut);
 	try_gap(talk, 0, 0, 0, depth > 1, false);
 	for (int direction = 0; direction < 2; direction++) {
 		for (size_t from = 0; from < talk->total[direction]; from++) {
-			for (size_t i = 0; i < 6; i++) {
+			for (size_t i = 0; i < 3; i++) {
 				size_t to = from + lengths[i];
 
 				if (to > talk->total[direction])

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/http/encode.h"
 #include "tests/unit/http/wire.h"
 
 struct dialogue {
@@ -154,6 +155,114 @@ TEST(dialogues_however_they_are_cut)
 			wire_free(&w);
 		}
 	}
+}
+
+static const char events_text[] = "event: a\ndata: one\n\ndata: two\ndata: three\n\n";
+
+/* A POST whose body and whose response are both encoded; the last `cut` bytes are left out. */
+static void play_encoded(struct wire *w, const char *encoding, const char *type,
+			 const struct buffer *body, size_t cut, enum wire_split split)
+{
+	char head[256];
+
+	snprintf(head, sizeof(head),
+		 "POST / HTTP/1.1\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", encoding,
+		 body->length);
+	wire_operation(w, CR_SEND, head, strlen(head), split);
+	wire_operation(w, CR_SEND, (const char *)body->data, body->length, split);
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n"
+		 "Transfer-Encoding: chunked\r\n\r\n%zx\r\n",
+		 type, encoding, body->length - cut);
+	wire_operation(w, CR_RECV, head, strlen(head), split);
+	wire_operation(w, CR_RECV, (const char *)body->data, body->length - cut, split);
+	wire_operation(w, CR_RECV, "\r\n0\r\n\r\n", 7, split);
+	wire_close(w);
+}
+
+static void encode_named(struct buffer *out, const char *name)
+{
+	struct buffer once;
+	size_t n = sizeof(events_text) - 1;
+
+	if (!strcmp(name, "gzip"))
+		encode_zlib(out, events_text, n, 31);
+	else if (!strcmp(name, "deflate"))
+		encode_zlib(out, events_text, n, -15);
+	else if (!strcmp(name, "br"))
+		encode_brotli(out, events_text, n, 5);
+	else if (!strcmp(name, "zstd"))
+		encode_zstd(out, events_text, n, 3);
+	else {
+		buffer_init(&once, MIB);
+		encode_zstd(&once, events_text, n, 3);
+		encode_zlib(out, once.data, once.length, 31);
+		buffer_free(&once);
+	}
+}
+
+TEST(encoded_bodies_of_both_ways)
+{
+	static const char *const names[] = {"gzip", "deflate", "br", "zstd", "zstd, gzip"};
+
+	for (size_t i = 0; i < 5; i++) {
+		struct buffer body;
+
+		buffer_init(&body, MIB);
+		encode_named(&body, names[i]);
+		for (int split = 0; split < N_SPLITS; split++) {
+			struct wire w;
+
+			wire_open(&w);
+			play_encoded(&w, names[i], "text/event-stream", &body, 0,
+				     (enum wire_split)split);
+			CHECK_INT(w.partial, 0);
+			CHECK(strstr(wire_log(&w), "\n1 sent event: a\\ndata: one\\n\\ndata: two\\n"
+						   "data: three\\n\\n\n"));
+			CHECK(strstr(wire_log(&w), "\n1 data one\n1 message a\n1 data two\\nthree\n"
+						   "1 message \n1 response-end 0 "));
+			wire_free(&w);
+		}
+		buffer_free(&body);
+	}
+}
+
+TEST(encoded_bodies_that_are_damaged)
+{
+	static const char *const names[] = {"gzip", "deflate", "br", "zstd"};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct buffer body;
+		struct wire w;
+
+		buffer_init(&body, MIB);
+		encode_named(&body, names[i]);
+		wire_open(&w);
+		play_encoded(&w, names[i], "text/plain", &body, 3, SPLIT_NONE);
+		CHECK_INT(w.partial, PARTIAL_ENCODING); /* cut short, though its framing is whole */
+		wire_free(&w);
+		memset(body.data, 0xff, body.length / 2);
+		wire_open(&w);
+		play_encoded(&w, names[i], "text/plain", &body, 0, SPLIT_BYTES);
+		CHECK(w.partial & PARTIAL_ENCODING);
+		CHECK(strstr(wire_log(&w), names[i]));
+		wire_free(&w);
+		buffer_free(&body);
+	}
+}
+
+TEST(late_h2_is_known_by_its_alpn)
+{
+	struct wire w;
+
+	wire_open(&w);
+	w.info.joined_late = true;
+	w.info.alpn = "h2";
+	wire_text(&w, CR_RECV, "\x01\x02");
+	wire_close(&w);
+	CHECK_TEXT(wire_log(&w), "lost 6 h2\nlost 6 h2\n");
+	CHECK_INT(w.verdict, VERDICT_NONE);
+	wire_free(&w);
 }
 
 TEST_MAIN()

@@ -152,17 +152,23 @@ TEST(imports_nothing)
 	CHECK_INT(undefined, 0);
 }
 
-/* How long a program takes that greets a socket where nobody answers. */
+/* How long a program takes that greets a socket where nobody answers; the best of some runs. */
 static int64_t time_unanswered(const char *address)
 {
 	const char *const argv[] = {program("preload_work"), "secure", NULL};
-	int64_t start = now_ms();
+	int64_t best = INT64_MAX;
 
-	child_start(&ran, address ? SHIM : NULL, address, argv);
-	child_end(&ran);
-	CHECK_INT(ran.status, 0);
-	CHECK_TEXT(ran.output, "secure 0\n");
-	return now_ms() - start;
+	for (unsigned int i = 0; i < 5; i++) {
+		int64_t start = now_ms(), took;
+
+		child_start(&ran, address ? SHIM : NULL, address, argv);
+		child_end(&ran);
+		CHECK_INT(ran.status, 0);
+		CHECK_TEXT(ran.output, "secure 0\n");
+		took = now_ms() - start;
+		best = took < best ? took : best;
+	}
+	return best;
 }
 
 TEST(no_answer_makes_it_inert)
@@ -190,8 +196,8 @@ TEST(no_answer_makes_it_inert)
 	for (unsigned int i = 0; i < 8; i++)
 		close(fillers[i]);
 	close(listener);
-	CHECK(silent >= bare + 40 && silent < bare + 400);
-	CHECK(full >= bare + 40 && full < bare + 400);
+	CHECK(silent >= 45 && silent < bare + 200);
+	CHECK(full >= 45 && full < bare + 200);
 	/* nobody listens: at once */
 	CHECK(time_unanswered(name) < bare + 40);
 }

@@ -153,6 +153,30 @@ TEST(stream_overwrites_count_by_count)
 	});
 }
 
+TEST(a_contradiction_that_is_settled_later)
+{
+	struct exchange x = {
+		.authority = HOST,
+		.target = TARGET,
+		.request = ASK,
+		.stream = EVENT("message_start",
+				",\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1,"
+				"\"output_tokens_details\":{\"thinking_tokens\":2}}}")
+			END("{\"output_tokens\":9}"),
+	};
+
+	RUN(&x, {
+		CHECK_INT(told.event.partial, 0);
+		CHECK_INT(quantity(0, PRICING_OUTPUT), 7);
+	});
+	x.stream = EVENT("message_start", ",\"message\":{\"usage\":{\"input_tokens\":-5}}")
+		END("{\"output_tokens\":9}");
+	RUN(&x, {
+		CHECK_INT(told.event.partial, PARTIAL_USAGE);
+		CHECK_INT(quantity(0, PRICING_INPUT), -1);
+	});
+}
+
 TEST(stream_cut)
 {
 	struct exchange x = {.authority = HOST,
@@ -267,7 +291,8 @@ TEST(one_iteration_is_the_top_level)
 			"{\"input_tokens\":5,\"cache_creation_input_tokens\":40,"
 			"\"cache_read_input_tokens\":100,\"output_tokens\":9,"
 			"\"output_tokens_details\":{\"thinking_tokens\":4},\"iterations\":[{"
-			"\"type\":\"message\",\"input_tokens\":5,\"cache_creation_input_tokens\":40,"
+			"\"type\":\"message\",\"input_tokens\":5,"
+			"\"cache_creation_input_tokens\":40,"
 			"\"cache_read_input_tokens\":100,\"output_tokens\":9}]}") STOP,
 	};
 
@@ -285,9 +310,8 @@ TEST(too_many_iterations)
 	char *text = malloc(64 * KIB), *p = text;
 	struct exchange x = {.authority = HOST, .target = TARGET, .request = ASK, .response = text};
 
-	p += sprintf(
-		p,
-		"{\"model\":\"m\",\"usage\":{\"input_tokens\":1,\"iterations\":[{\"input_tokens\":1}");
+	p += sprintf(p, "{\"model\":\"m\",\"usage\":{\"input_tokens\":1,"
+			"\"iterations\":[{\"input_tokens\":1}");
 	for (int i = 0; i < LIMIT_CHARGES; i++)
 		p += sprintf(p, ",{\"input_tokens\":1}");
 	strcpy(p, "]}}");

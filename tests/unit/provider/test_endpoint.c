@@ -312,7 +312,8 @@ static const struct exchange samples[] = {
 		.target = "/v1/chat/completions",
 		.request = "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"content\":\"x\"}]}",
 		.stream =
-			"data: {\"id\":\"c\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d\\ude00\"},"
+			"data: {\"id\":\"c\","
+			"\"choices\":[{\"delta\":{\"content\":\"\\ud83d\\ude00\"},"
 			"\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{"
 			"\"prompt_tokens\":10,\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
 			"data: [DONE]\n\n",
@@ -330,12 +331,14 @@ static const struct exchange samples[] = {
 		.authority = "api.anthropic.com",
 		.target = "/v1/messages",
 		.request = "{\"model\":\"m\",\"metadata\":{\"user_id\":\"a_session_b\"}}",
-		.stream =
-			"data: {\"type\":\"message_start\",\"message\":{\"usage\":{"
-			"\"input_tokens\":1,\"cache_creation\":{\"ephemeral_5m_input_tokens\":2}}}}\n\n"
-			"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"x\"},\"usage\":{"
-			"\"iterations\":[{\"input_tokens\":1,\"model\":\"n\"},{\"output_tokens\":2}]}}"
-			"\n\n",
+		.stream = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{"
+			  "\"input_tokens\":1,"
+			  "\"cache_creation\":{\"ephemeral_5m_input_tokens\":2}}}}\n\n"
+			  "data: {\"type\":\"message_delta\","
+			  "\"delta\":{\"stop_reason\":\"x\"},\"usage\":{"
+			  "\"iterations\":[{\"input_tokens\":1,\"model\":\"n\"},"
+			  "{\"output_tokens\":2}]}}"
+			  "\n\n",
 	},
 };
 

@@ -165,7 +165,8 @@ TEST(scalars_and_raw)
 	static const char *const paths[] = {"s", "n", "t", "f", "z", "o", "a", "o.k", "q?", NULL};
 	static const char text[] =
 		" {\"s\":\"hi\", \"n\" : -12.5e+3 ,\"t\":true,\"f\":false,\"z\":null,"
-		"\"o\":{ \"k\" : [1, {\"x\":\"}\"}] },\"a\":[ ],\"q\":{\"s\":1},\"u\":{\"s\":2}}\r\n";
+		"\"o\":{ \"k\" : [1, {\"x\":\"}\"}] },\"a\":[ ],\"q\":{\"s\":1},"
+		"\"u\":{\"s\":2}}\r\n";
 
 	AT_EVERY_SPLIT(paths, text, {
 		CHECK_TEXT(text_of(0, 0), "hi");
@@ -270,9 +271,9 @@ TEST(array_elements)
 TEST(the_last_of_a_key_wins)
 {
 	static const char *const paths[] = {"a", "o.x", "o.y", "l?", "l.*.v", NULL};
-	static const char text[] =
-		"{\"a\":1,\"o\":{\"x\":1,\"y\":2,\"x\":3},\"a\":{\"b\":2},\"l\":[{\"v\":1},{\"v\":2}],"
-		"\"o\":{\"y\":4},\"l\":[{\"v\":5,\"v\":6}]}";
+	static const char text[] = "{\"a\":1,\"o\":{\"x\":1,\"y\":2,\"x\":3},\"a\":{\"b\":2},"
+				   "\"l\":[{\"v\":1},{\"v\":2}],"
+				   "\"o\":{\"y\":4},\"l\":[{\"v\":5,\"v\":6}]}";
 
 	AT_EVERY_SPLIT(paths, text, {
 		CHECK_TEXT(text_of(0, 0), "{\"b\":2}");

@@ -18,14 +18,16 @@ TEST(body_with_every_count)
 		.response_fields = {"x-request-id", "req_1", "openai-organization", "org",
 				    "openai-project", "proj"},
 		.response =
-			"{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"model\":\"gpt-5-2025\","
+			"{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\","
+			"\"model\":\"gpt-5-2025\","
 			"\"service_tier\":\"priority\",\"choices\":[{\"index\":0,\"message\":{"
 			"\"content\":\"{\\\"usage\\\":{\\\"prompt_tokens\\\":9}}\"},"
 			"\"finish_reason\":\"stop\"},{\"index\":1,\"finish_reason\":\"length\"}],"
 			"\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":300,"
 			"\"total_tokens\":1300,\"prompt_tokens_details\":{\"cached_tokens\":600,"
 			"\"audio_tokens\":50,\"cache_write_tokens\":100},"
-			"\"completion_tokens_details\":{\"reasoning_tokens\":120,\"audio_tokens\":30,"
+			"\"completion_tokens_details\":{\"reasoning_tokens\":120,"
+			"\"audio_tokens\":30,"
 			"\"accepted_prediction_tokens\":5,\"rejected_prediction_tokens\":7}}}",
 	};
 
@@ -71,12 +73,14 @@ TEST(body_with_every_count)
 }
 
 #define CHUNK(rest) "data: {\"id\":\"c1\",\"model\":\"gpt-5-x\"," rest "}\n\n"
-#define FIRST \
-	CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}],\"usage\":null")
+#define FIRST                                                                \
+	CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"," \
+	      "\"content\":\"\"}}],\"usage\":null")
 #define TOKEN CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"usage\"}}],\"usage\":null")
 #define FINISH CHUNK("\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]")
-#define USAGE \
-	CHUNK("\"choices\":[],\"service_tier\":\"default\",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":4,\"total_tokens\":14}")
+#define USAGE                                                \
+	CHUNK("\"choices\":[],\"service_tier\":\"default\"," \
+	      "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":4,\"total_tokens\":14}")
 #define DONE "data: [DONE]\n\n"
 
 TEST(stream_with_usage)
@@ -191,9 +195,9 @@ TEST(groq_tells_it_apart)
 	});
 }
 
-#define WITH_USAGE(usage)                                                                           \
-	"{\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":" usage \
-	"}"
+#define WITH_USAGE(usage)                                                           \
+	"{\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"finish_reason\":\"stop\"}]," \
+	"\"usage\":" usage "}"
 
 TEST(other_dialects)
 {

@@ -157,24 +157,27 @@ TEST(usage_in_other_events_is_none)
 	});
 }
 
-#define ITEMS                                                                                          \
-	"{\"type\":\"web_search_call\",\"status\":\"completed\",\"action\":{\"type\":\"search\","      \
-	"\"query\":\"status\"}},"                                                                      \
-	"{\"type\":\"web_search_call\",\"status\":\"completed\",\"action\":{\"type\":\"open_page\"}}," \
-	"{\"status\":\"completed\",\"type\":\"web_search_call\"},"                                     \
-	"{\"type\":\"web_search_call\",\"status\":\"failed\"},"                                        \
-	"{\"type\":\"web_search_call\"},"                                                              \
-	"{\"type\":\"file_search_call\",\"status\":\"completed\"},"                                    \
-	"{\"type\":\"code_interpreter_call\",\"status\":\"completed\"},"                               \
-	"{\"type\":\"image_generation_call\",\"status\":\"completed\",\"result\":\"aGk=\"},"           \
-	"{\"type\":\"function_call\",\"status\":\"completed\",\"arguments\":"                          \
+#define ITEMS                                                                 \
+	"{\"type\":\"web_search_call\",\"status\":\"completed\","             \
+	"\"action\":{\"type\":\"search\","                                    \
+	"\"query\":\"status\"}},"                                             \
+	"{\"type\":\"web_search_call\",\"status\":\"completed\","             \
+	"\"action\":{\"type\":\"open_page\"}},"                               \
+	"{\"status\":\"completed\",\"type\":\"web_search_call\"},"            \
+	"{\"type\":\"web_search_call\",\"status\":\"failed\"},"               \
+	"{\"type\":\"web_search_call\"},"                                     \
+	"{\"type\":\"file_search_call\",\"status\":\"completed\"},"           \
+	"{\"type\":\"code_interpreter_call\",\"status\":\"completed\"},"      \
+	"{\"type\":\"image_generation_call\",\"status\":\"completed\","       \
+	"\"result\":\"aGk=\"},"                                               \
+	"{\"type\":\"function_call\",\"status\":\"completed\",\"arguments\":" \
 	"\"{\\\"type\\\":\\\"web_search_call\\\"}\"}"
 #define ITEM_DONE(item)                                                                    \
 	"event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\"," \
 	"\"item\":" item "}\n\n"
-#define SEARCHED   \
-	ITEM_DONE( \
-		"{\"type\":\"web_search_call\",\"status\":\"completed\",\"action\":{\"type\":\"search\"}}")
+#define SEARCHED                                                            \
+	ITEM_DONE("{\"type\":\"web_search_call\",\"status\":\"completed\"," \
+		  "\"action\":{\"type\":\"search\"}}")
 
 TEST(hosted_tools)
 {

@@ -257,6 +257,7 @@ static void check_plain_and_extended(const struct ebpf_opts *opts)
 	check_exact();
 	CHECK_INT(capture.records[0]->type, CR_CLOCK);
 	CHECK_INT(count_type(CR_END), 2);
+	CHECK_INT(count_type(CR_CONN), 0);
 	CHECK_INT(count_type(CR_EXIT), 1);
 	CHECK_INT(count_type(CR_LOST), 0);
 	clean_up();
@@ -607,6 +608,8 @@ TEST(joined_late)
 	}
 	CHECK_INT(bytes[CR_SEND], sent);
 	CHECK_INT(bytes[CR_RECV], sent);
+	/* Both ends of the pair. */
+	CHECK_INT(count_type(CR_CONN), 2);
 	clean_up();
 }
 
@@ -661,6 +664,114 @@ TEST(verdicts)
 	CHECK_INT(count_type(CR_LOST), 0);
 	atomic_store(&capture.log->step, 8);
 	CHECK_INT(run_child(), 0);
+	clean_up();
+}
+
+static int referenced(struct pair_log *log, const char *path)
+{
+	struct pair_library library;
+	struct pair pair;
+
+	if (pair_load(&library, path))
+		return 1;
+	for (uint32_t i = 0; i < 20; i++) {
+		if (pair_open(&pair, &library, log, 65536) || pair_send(&pair, 10, i + 1, false))
+			return 2;
+		/* The first free only gives a reference back. */
+		library.up_ref(pair.client);
+		library.free(pair.client);
+		if (pair_send(&pair, 10, 100 + i, false))
+			return 3;
+		pair_close(&pair);
+	}
+	return 0;
+}
+
+TEST(references_and_reused_pointers)
+{
+	struct ebpf_opts opts = usual_opts();
+	uint64_t generation = 0, next = 0;
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(referenced);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	CHECK_INT(count_type(CR_END), 40);
+	CHECK_INT(count_type(CR_CONN), 0);
+	/* Two writes of ten bytes on each connection, whose pointer may be that of the last. */
+	for (size_t i = 0; i < capture.n; i++) {
+		const struct cr_data *data = data_at(i);
+
+		if (!data || data->direction != CR_SEND)
+			continue;
+		if (data->generation != generation) {
+			CHECK(data->generation > generation && next % 20 == 0);
+			generation = data->generation;
+			next = 0;
+		}
+		CHECK_INT(data->stream_offset, next);
+		next += 10;
+	}
+	CHECK_INT(next, 20);
+	clean_up();
+}
+
+TEST(reader_without_privilege)
+{
+	struct ebpf_opts opts = usual_opts();
+	const struct cr_data *data;
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(steps);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	/* Without the effective user id 0 there is no effective capability. */
+	CHECK(!seteuid(65534));
+	release_child();
+	next_step(1);
+	data = last_sent();
+	if (data)
+		give(data, VERDICT_HEADS);
+	next_step(3);
+	next_step(5);
+	next_step(7);
+	atomic_store(&capture.log->step, 8);
+	int status = run_child();
+
+	CHECK(!seteuid(0));
+	CHECK_INT(status, 0);
+	CHECK(data);
+	data = last_sent();
+	CHECK_INT(data->captured_length, 4096);
+	CHECK_INT(data->true_length, 20000);
+	clean_up();
+}
+
+/* A program without any TLS library: that of the test itself may be mapped in its children. */
+static int connects_in_vain(struct pair_log *log, const char *path)
+{
+	execl("/bin/bash", "bash", "-c", "exec 2>/dev/null; exec 3<>/dev/tcp/127.0.0.1/1; exit 0",
+	      (char *)NULL);
+	return 1;
+}
+
+TEST(unseen_process)
+{
+	struct ebpf_opts opts = usual_opts();
+	const struct cr_unseen *unseen = NULL;
+
+	set_up(&opts);
+	start_child(connects_in_vain);
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	CHECK_INT(run_child(), 0);
+	CHECK_INT(count_type(CR_UNSEEN), 1);
+	for (size_t i = 0; i < capture.n; i++)
+		if (capture.records[i]->type == CR_UNSEEN)
+			unseen = (const struct cr_unseen *)capture.records[i];
+	CHECK_INT(unseen->process.pid, capture.child);
 	clean_up();
 }
 
