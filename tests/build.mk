@@ -9,7 +9,8 @@ deps-build:
 
 test: deps
 	$(Q)$(MAKE) --no-print-directory all unit
-	$(Q).deps/python/bin/python tests/run.py $(TESTS)
+	$(Q)$(MAKE) --no-print-directory sanitized
+	$(Q)TOLLSPAN_ASAN_BINARY=$(abspath $(ASAN))/tollspan .deps/python/bin/python tests/run.py $(TESTS)
 
 integration: deps
 	$(Q)$(MAKE) --no-print-directory all
@@ -26,5 +27,3 @@ demo:
 	$(Q)tests/demo.sh
 
 .PHONY: deps deps-build test integration cases demo
-
-include $(wildcard tests/*/build.mk)
