@@ -25,7 +25,6 @@
 #include "agent/source/ebpf.h"
 #include "agent/source/preload.h"
 
-#define RING_SIZE (16u << 20)
 #define PRELOAD_POLL_MS 1 /* that ring tells nobody that it fills */
 #define EBPF_POLL_MS 50
 
@@ -86,8 +85,7 @@ static void start_command(struct follower *f, char **command, const char *shim)
 
 static void open_preload(struct follower *f)
 {
-	struct preload_source_opts opts = {
-		.ring_bytes = RING_SIZE, .sink = count, .context = &f->counts};
+	struct preload_source_opts opts = {.sink = count, .context = &f->counts};
 	int r = preload_source_new(&opts, &f->preload);
 
 	if (r < 0)
@@ -101,7 +99,6 @@ static void open_ebpf(struct follower *f, const char *library, unsigned int find
 		.context = &f->counts,
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
-		.ring_size = RING_SIZE,
 		.find_sites = site_find,
 		.find_flags = find_flags,
 		.describe = proc_record,
