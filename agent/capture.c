@@ -280,6 +280,13 @@ int capture_drain(struct capture *capture)
 			     : preload_source_drain(capture->preload, true);
 }
 
+int capture_kill(void *context, pid_t pid, int signal)
+{
+	struct capture *capture = context;
+
+	return capture->ebpf ? ebpf_source_kill(capture->ebpf, pid, signal) : -EPERM;
+}
+
 const struct control *capture_control(struct capture *capture)
 {
 	return capture->ebpf ? ebpf_source_control(capture->ebpf) : &capture->preload_control;

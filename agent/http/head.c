@@ -59,7 +59,7 @@ static int add_secret(struct head *head, const struct head_secret *secret)
 		head->opaque = true;
 	if (r)
 		return r == -ENOMEM ? r : 0;
-	head->secrets[head->n_secrets++] = *secret;
+	head->secrets[head->n_secrets++] = *secret; /* NOLINT: grow() made it */
 	return 0;
 }
 

@@ -226,7 +226,8 @@ static uint32_t partial(const struct call *call, enum call_event_type type,
 	if (type != CALL_END)
 		return bits;
 	/* what the provider will bill was told: that the rest is missing changes nothing */
-	if (call->final || billing_now == BILLING_FREE)
+	if (call->final || billing_now == BILLING_FREE ||
+	    (billing_now == BILLING_FAILED && call->texts[CALL_ERROR_TYPE]))
 		bits &= ~(uint32_t)PARTIAL_CUT;
 	if (call->usage_fault)
 		bits |= PARTIAL_USAGE;
