@@ -74,6 +74,10 @@ static int keep(struct document *document, const struct json_value *value)
 		return finish(document, value);
 	case JSON_VALUE_WHOLE:
 		begin(document, value);
+		if (value->type == JSON_NULL) { /* its text is asked for by nobody */
+			document->slots[value->path].whole = true;
+			return 0;
+		}
 		r = append(document, value);
 		return r ? r : finish(document, value);
 	case JSON_VALUE_GONE:

@@ -126,7 +126,7 @@ static inline int report(struct json *json, int16_t node, enum json_value_part p
 }
 
 /* The key of this node came before in the same object: what was told of it is void. */
-static int report_gone(struct json *json, int16_t node)
+__attribute__((noinline)) static int report_gone(struct json *json, int16_t node)
 {
 	for (int16_t i = 0; i < json->n_nodes; i++) {
 		int16_t up = i;
@@ -316,7 +316,8 @@ static int put_text(void *context, const char *text, size_t length)
 	return 0;
 }
 
-static int16_t find_child(const struct json *json, int16_t at, const char *key, size_t length)
+__attribute__((noinline)) static int16_t find_child(const struct json *json, int16_t at,
+						    const char *key, size_t length)
 {
 	uint64_t tag = json_key_tag(key, length);
 
@@ -333,7 +334,9 @@ static int16_t find_child(const struct json *json, int16_t at, const char *key, 
 	return at;
 }
 
-static inline int key_found(struct json *json, const char *key, size_t length)
+/* Of the keys, most are of no interest: that is found out in line. */
+__attribute__((always_inline)) static inline int key_found(struct json *json, const char *key,
+							   size_t length)
 {
 	const struct level *level = &json->levels[json->n_levels - 1];
 	const struct json_node *node = &json->nodes[level->node];
