@@ -42,6 +42,7 @@ UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT = $(UNIT_SRC:%.c=$(B)/%)
 
 all: $(B)/tollspan $(B)/libtollspan-preload.so
+	@:
 
 $(B)/tollspan: $(B)/agent/main.o $(LIB)
 	$(call say,LD,$@)
@@ -59,7 +60,8 @@ $(B)/%.o: %.c | $(BPF_SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# it is included as bytes, which the compiler does not tell
+# What the compiler does not tell: bytes that are included, and system headers.
+$(B)/agent/source/ebpf_kernel.o: $(BPF_SKEL)
 $(B)/pricing/builtin.o: pricing/card.json
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c

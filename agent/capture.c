@@ -213,13 +213,15 @@ void capture_job(const struct capture *capture, struct job_opts *opts)
 	}
 }
 
-/* What the command will probably use is probed before it begins. */
+/* What the process will probably use is probed before it loads it. */
 static int prepare_files(const struct capture *capture, const char *executable)
 {
 	const char *library_path = getenv("LD_LIBRARY_PATH");
 	int r = libs_known(library_path, ebpf_source_prepare, capture->ebpf);
 
-	return r < 0 ? r : libs_of(executable, library_path, ebpf_source_prepare, capture->ebpf);
+	return r < 0 || !executable
+		       ? r
+		       : libs_of(executable, library_path, ebpf_source_prepare, capture->ebpf);
 }
 
 int capture_follow(struct capture *capture, pid_t root, const char *executable, char *error,
@@ -231,7 +233,7 @@ int capture_follow(struct capture *capture, pid_t root, const char *executable, 
 		preload_source_set_root(capture->preload, (uint32_t)root);
 		return 0;
 	}
-	r = executable ? prepare_files(capture, executable) : 0;
+	r = prepare_files(capture, executable);
 	if (r == 0)
 		r = ebpf_source_follow(capture->ebpf, root, true);
 	if (r < 0)
