@@ -131,7 +131,8 @@ void call_attribute_bytes(struct call *call, const char *name, const char *value
 
 	if (!length)
 		return;
-	while (i < call->n_attributes && strcmp(call->attributes[i].name, name) != 0)
+	while (i < call->n_attributes && call->attributes[i].name != name &&
+	       strcmp(call->attributes[i].name, name) != 0)
 		i++;
 	if (i == LIMIT_ATTRIBUTES)
 		return;
