@@ -360,6 +360,18 @@ enum capture_sight capture_sight(const struct capture *capture, const struct pro
 	return capture->ebpf ? ebpf_sight(capture, process) : preload_sight(capture, process);
 }
 
+bool capture_used_network(const struct capture *capture, const struct process_key *process)
+{
+	return capture->preload &&
+	       preload_source_connects(capture->preload, process->pid, process->start);
+}
+
+int capture_silent(const struct capture *capture,
+		   int (*fn)(void *context, const struct preload_silent *silent), void *context)
+{
+	return capture->preload ? preload_source_silent(capture->preload, fn, context) : 0;
+}
+
 void capture_free(struct capture *capture)
 {
 	if (!capture)

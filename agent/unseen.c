@@ -9,13 +9,17 @@
 
 #include "agent/attach/tls.h"
 #include "agent/limits.h"
+#include "agent/source/preload.h"
 #include "agent/util/buffer.h"
 #include "agent/util/clock.h"
 #include "agent/util/map.h"
 #include "agent/util/procfs.h"
 #include "agent/util/record_check.h"
 
-/* A process that can be captured but was not yet is looked at less often than one that can not. */
+/*
+ * A process that can be captured but was not yet is looked at ever less often, down to this; what
+ * the shim counts it tells at once, but Go's system calls pass by it.
+ */
 #define READY_INTERVAL_NS 500000000ull
 
 struct suspect {
@@ -23,9 +27,11 @@ struct suspect {
 	char *executable;    /* NULL: not known */
 	bool openssl;        /* it mapped a shared OpenSSL */
 	const char *library; /* a TLS library that it mapped and that is not captured */
-	bool internet;       /* it was seen with an internet socket */
+	bool internet;       /* it reached for the internet, or was seen with a socket of it */
 	bool interpreter;    /* it is dynamically linked */
+	bool unanswered;     /* the shim in it had its answer too late */
 	enum capture_sight sight;
+	uint64_t since_ns; /* first look */
 	uint64_t look_again_ns;
 };
 
@@ -64,11 +70,10 @@ int unseen_new(struct unseen **ret_unseen, const struct capture *capture, pid_t 
 	return 0;
 }
 
-static int on_mapping(void *context, const struct procfs_mapping *mapping)
+static void note_mapping(struct suspect *suspect, const char *path)
 {
-	struct suspect *suspect = context;
-	const char *library = tls_library(mapping->path);
-	const char *name = strrchr(mapping->path, '/');
+	const char *library = tls_library(path);
+	const char *name = strrchr(path, '/');
 
 	if (library)
 		suspect->library = library;
@@ -76,17 +81,18 @@ static int on_mapping(void *context, const struct procfs_mapping *mapping)
 		suspect->openssl = true;
 	if (name && (!strncmp(name, "/ld-linux", 9) || !strncmp(name, "/ld-musl", 8)))
 		suspect->interpreter = true;
+}
+
+static int on_mapping(void *context, const struct procfs_mapping *mapping)
+{
+	note_mapping(context, mapping->path);
 	return 0;
 }
 
-/* exec changes the file of a process: the newest is the one that is told. */
-static void note_executable(struct suspect *suspect)
+static void set_executable(struct suspect *suspect, const char *path)
 {
-	char path[LIMIT_PATH];
 	char *copy;
 
-	if (procfs_exe((pid_t)suspect->key.pid, path, sizeof(path)) < 0)
-		return;
 	if (suspect->executable && !strcmp(suspect->executable, path))
 		return;
 	copy = strdup(path);
@@ -94,6 +100,22 @@ static void note_executable(struct suspect *suspect)
 		return;
 	free(suspect->executable);
 	suspect->executable = copy;
+}
+
+/* exec changes the file of a process: the newest is the one that is told. */
+static void note_executable(struct suspect *suspect)
+{
+	char path[LIMIT_PATH];
+
+	if (procfs_exe((pid_t)suspect->key.pid, path, sizeof(path)) >= 0)
+		set_executable(suspect, path);
+}
+
+static uint64_t ready_interval(const struct suspect *suspect, uint64_t now)
+{
+	uint64_t age = now - suspect->since_ns;
+
+	return age < READY_INTERVAL_NS ? age : READY_INTERVAL_NS;
 }
 
 static void look_at(const struct unseen *unseen, struct suspect *suspect, uint64_t now)
@@ -105,31 +127,27 @@ static void look_at(const struct unseen *unseen, struct suspect *suspect, uint64
 		suspect->sight = sight;
 	if (sight == SIGHT_CALLED)
 		return;
-	suspect->look_again_ns = now + (sight == SIGHT_READY ? READY_INTERVAL_NS : 0);
+	suspect->look_again_ns = now + (sight == SIGHT_READY ? ready_interval(suspect, now) : 0);
 	note_executable(suspect);
 	if (!suspect->internet)
-		suspect->internet = procfs_has_internet_socket(pid) == 1;
+		suspect->internet = capture_used_network(unseen->capture, &suspect->key) ||
+				    procfs_has_internet_socket(pid) == 1;
 	if (suspect->internet)
 		procfs_mappings(pid, on_mapping, suspect);
 }
 
-static struct suspect *suspect_of(struct unseen *unseen, pid_t pid)
+static struct suspect *suspect_of(struct unseen *unseen, const struct process_key *key)
 {
-	struct process_key key = {.pid = (uint32_t)pid};
-	struct procfs_stat status;
-	struct suspect *suspect;
+	struct suspect *suspect = map_get(unseen->suspects, key);
 
-	if (procfs_stat(pid, &status) < 0 || status.state == 'Z')
-		return NULL;
-	key.start = status.start;
-	suspect = map_get(unseen->suspects, &key);
 	if (suspect)
 		return suspect;
 	suspect = calloc(1, sizeof(*suspect));
 	if (!suspect)
 		return NULL;
-	suspect->key = key;
-	if (map_put(unseen->suspects, &key, suspect) < 0) {
+	suspect->key = *key;
+	suspect->since_ns = clock_boot_ns();
+	if (map_put(unseen->suspects, key, suspect) < 0) {
 		free(suspect);
 		return NULL;
 	}
@@ -157,9 +175,16 @@ static int push_own_child(void *context, pid_t pid)
 
 static void look_at_process(struct unseen *unseen, pid_t pid)
 {
-	struct suspect *suspect = suspect_of(unseen, pid);
-	uint64_t now = clock_boot_ns();
+	struct process_key key = {.pid = (uint32_t)pid};
+	struct procfs_stat status;
+	struct suspect *suspect;
+	uint64_t now;
 
+	if (procfs_stat(pid, &status) < 0 || status.state == 'Z')
+		return;
+	key.start = status.start;
+	suspect = suspect_of(unseen, &key);
+	now = clock_boot_ns();
 	if (suspect && suspect->sight != SIGHT_CALLED && now >= suspect->look_again_ns)
 		look_at(unseen, suspect, now);
 }
@@ -179,6 +204,37 @@ int unseen_look(struct unseen *unseen)
 	}
 	buffer_clear(&unseen->pids);
 	return r == -ENOMEM ? r : 0;
+}
+
+/*
+ * What the shim knows, for processes that came and went between two looks too. One that had no
+ * answer could not count: there, a TLS library that it maps is enough.
+ */
+static int note_silent(void *context, const struct preload_silent *silent)
+{
+	struct process_key key = {.pid = silent->process.pid, .start = silent->process.start};
+	struct suspect *suspect = suspect_of(context, &key);
+	size_t offset = sizeof(struct cr_hello), length;
+	char path[LIMIT_PATH];
+	const char *text;
+	unsigned int tag;
+
+	if (!suspect)
+		return 0;
+	while ((text = record_field_next(silent->hello, &offset, &tag, &length))) {
+		snprintf(path, sizeof(path), "%.*s", (int)length, text);
+		if (tag == CR_FIELD_EXE)
+			set_executable(suspect, path);
+		else if (tag == CR_FIELD_MAPPING)
+			note_mapping(suspect, path);
+	}
+	suspect->interpreter = true;
+	suspect->unanswered = !silent->answered;
+	if (suspect->unanswered)
+		suspect->sight = SIGHT_NONE;
+	if (silent->connects || (suspect->unanswered && (suspect->openssl || suspect->library)))
+		suspect->internet = true;
+	return 0;
 }
 
 /* ---- telling ---- */
@@ -207,11 +263,14 @@ static const char *reason_of(const struct unseen *unseen, const struct suspect *
 		snprintf(text, size,
 			 "it is statically linked, and no TLS library that can be "
 			 "captured was found in it");
+	else if (suspect->unanswered)
+		snprintf(text, size,
+			 "the preloaded library in it had its answer too late: the machine was "
+			 "too busy");
 	else if (preload)
 		snprintf(text, size,
-			 "the preloaded library did not report from it: it is setuid, "
-			 "LD_PRELOAD was taken from its environment, or the machine was "
-			 "too busy to answer it");
+			 "the preloaded library did not report from it: it is setuid, or "
+			 "LD_PRELOAD was taken from its environment");
 	else
 		return NULL;
 	return text;
@@ -254,7 +313,7 @@ int unseen_end(struct unseen *unseen)
 {
 	size_t cursor = 0;
 	void *value;
-	int r = 0;
+	int r = capture_silent(unseen->capture, note_silent, unseen);
 
 	while (r >= 0 && map_next(unseen->suspects, &cursor, NULL, &value)) {
 		struct suspect *suspect = value;

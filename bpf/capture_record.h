@@ -342,7 +342,7 @@ struct cr_plan {
  * Records that a process left BUSY, or zero, when it died are of no use and are skipped.
  */
 #define CR_RING_MAGIC 0x474e4952504c4c54ull /* "TLLPRING" */
-#define CR_RING_VERSION 1
+#define CR_RING_VERSION 2
 #define CR_RING_DATA (64 * 1024)
 #define CR_RING_BUSY 0x80000000u
 #define CR_RING_CAUSES 16     /* room for enum cr_cause */
@@ -382,7 +382,8 @@ struct cr_ring {
 	cr_u8 pad3[56];
 	cr_u32 attached; /* 1 once the shim writes here */
 	cr_u32 serial;   /* moved by the reader after each change of a verdict */
-	cr_u8 pad4[56];
+	cr_u64 connects; /* connect() of stream sockets to the internet; writers only add */
+	cr_u8 pad4[48];
 	struct cr_ring_lost lost[CR_RING_CAUSES]; /* by enum cr_cause; writers only add */
 	struct cr_ring_slot verdicts[CR_RING_VERDICTS];
 };

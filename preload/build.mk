@@ -5,7 +5,7 @@ PRELOAD_SRC := $(wildcard preload/*.c)
 PRELOAD_OBJ = $(PRELOAD_SRC:%.c=$(B)/%.o)
 PRELOAD_CFLAGS = -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O2 -g $(filter-out -fsanitize=%,$(CFLAGS)) \
 	-fPIC -ffreestanding -fno-strict-aliasing -fvisibility=hidden -fno-stack-protector \
-	-fno-exceptions -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE
+	-fno-exceptions -fasynchronous-unwind-tables -U_FORTIFY_SOURCE
 
 $(B)/preload/%.o: preload/%.c
 	$(call say,CC,$@)
@@ -20,10 +20,10 @@ $(B)/libtollspan-preload.so: $(PRELOAD_OBJ)
 
 TEST_PROGRAMS = $(B)/tests/programs
 PRELOAD_PROGRAMS = $(addprefix $(TEST_PROGRAMS)/,preload_dump preload_work preload_host preload_bare \
-	preload_signal preload_linked \
+	preload_signal preload_linked preload_connect \
 	libchain.so libfake_a.so libfake_b.so libfake_opaque_a.so libfake_opaque_b.so libfake_no_ex.so \
 	libuser_a.so libuser_b.so libuser_opaque_a.so libuser_opaque_b.so libuser_no_ex.so) \
-	$(if $(shell command -v musl-gcc),$(TEST_PROGRAMS)/musl/preload_host)
+	$(if $(shell command -v musl-gcc),$(addprefix $(TEST_PROGRAMS)/musl/,preload_host preload_connect))
 PROGRAM_CC = mkdir -p $(@D) && $(CC) -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O2 -g -o $@
 
 preload-tests-programs: $(B)/libtollspan-preload.so $(PRELOAD_PROGRAMS)
@@ -75,6 +75,10 @@ $(TEST_PROGRAMS)/musl/preload_host: tests/programs/preload_host.c tests/programs
 	$(Q)musl-gcc -O2 -shared -fPIC -o $(@D)/libuser.so tests/programs/preload_user.c \
 		-L$(@D) -lfake -Wl,-rpath,'$$ORIGIN'
 	$(Q)musl-gcc -O2 -D_GNU_SOURCE -o $@ tests/programs/preload_host.c
+
+$(TEST_PROGRAMS)/musl/preload_connect: tests/programs/preload_connect.c
+	$(call say,MUSL,$@)
+	$(Q)mkdir -p $(@D) && musl-gcc -O2 -D_GNU_SOURCE -o $@ $<
 
 $(filter $(B)/tests/unit/preload/% $(B)/tests/unit/source/test_preload%,$(UNIT)): \
 	| preload-tests-programs

@@ -339,6 +339,7 @@ __attribute__((constructor)) static void load(void)
 	struct session *session;
 
 	library_start((uintptr_t)&load);
+	connect_start();
 	if (!start_read() || start_secure() || !read_address(start_variable(SOCKET_VARIABLE)))
 		return;
 	start_clock();

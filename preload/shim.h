@@ -40,6 +40,11 @@ int *errno_location(void);
 uint64_t signals_block(void);
 void signals_restore(uint64_t mask);
 
+/* ---- connect.c ---- */
+
+/** connect_start - find the connect() behind this object; in the constructor. */
+void connect_start(void);
+
 /* ---- ring.c ---- */
 
 /*

@@ -11,6 +11,7 @@
 #include "agent/source/preload_greet.h"
 #include "agent/source/preload_proc.h"
 #include "agent/source/preload_ring.h"
+#include "agent/util/buffer.h"
 #include "agent/util/clock.h"
 #include "agent/util/map.h"
 #include "agent/util/record_check.h"
@@ -33,9 +34,11 @@ struct process {
 	uint64_t time_ns;
 	int pidfd;
 	bool dead;
-	bool ready;    /* peek found a record, of time_ns */
-	bool captured; /* data came */
-	bool attached; /* the shim took its ring; set when the ring is given up */
+	bool ready;          /* peek found a record, of time_ns */
+	bool captured;       /* data came */
+	bool attached;       /* the shim took its ring; set when the ring is given up */
+	uint64_t connects;   /* counted in rings that were given up */
+	struct buffer hello; /* its last; empty where nothing can come of it any more */
 };
 
 struct preload_source {
@@ -148,9 +151,19 @@ static bool is_attached(const struct process *p)
 	       (p->ring.shared && __atomic_load_n(&p->ring.shared->attached, __ATOMIC_ACQUIRE));
 }
 
+static uint64_t connects_of(const struct process *p)
+{
+	uint64_t now = 0;
+
+	if (p->ring.shared)
+		now = __atomic_load_n(&p->ring.shared->connects, __ATOMIC_RELAXED);
+	return p->connects + now;
+}
+
 static void free_ring(struct preload_source *source, struct process *p)
 {
 	p->attached = is_attached(p);
+	p->connects = connects_of(p);
 	preload_greeter_give_up(source->greeter, &p->ring);
 }
 
@@ -262,6 +275,12 @@ static int drain_rings(struct preload_source *source)
 
 /* ---- processes ---- */
 
+/* Of a process that greeted, nothing came, and that may have used TLS all the same. */
+static bool is_silent(const struct process *p)
+{
+	return !p->captured && p->hello.length && (connects_of(p) || !is_attached(p));
+}
+
 /* Take a process off the list of those with a ring. */
 static void retire(struct preload_source *source, struct process *p)
 {
@@ -278,6 +297,8 @@ static void retire(struct preload_source *source, struct process *p)
 		p->back = NULL;
 		source->n_rings--;
 	}
+	if (!is_silent(p))
+		buffer_free(&p->hello);
 }
 
 static int retire_dead(struct preload_source *source)
@@ -305,6 +326,7 @@ static struct process *process_new(struct preload_source *source, const struct c
 		return NULL;
 	p->key = *key;
 	p->pidfd = -1;
+	buffer_init(&p->hello, 0);
 	if (map_put(source->processes, key, p)) {
 		free(p);
 		return NULL;
@@ -336,6 +358,9 @@ static int adopt(struct preload_source *source, struct process *p,
 	p->pidfd = greeting->pidfd;
 	p->ring = greeting->ring;
 	p->netns = greeting->netns;
+	buffer_free(&p->hello);
+	p->hello = greeting->hello;
+	buffer_init(&greeting->hello, 0);
 	p->dead = p->ready = p->attached = false;
 	greeting->pidfd = -1;
 	greeting->ring = (struct preload_ring){0};
@@ -466,19 +491,53 @@ void preload_source_set_root(struct preload_source *source, uint32_t pid)
 	source->root = pid;
 }
 
-enum preload_seen preload_source_seen(const struct preload_source *source, uint32_t pid,
-				      uint64_t start)
+static const struct process *process_of(const struct preload_source *source, uint32_t pid,
+					uint64_t start)
 {
 	const struct process *p = map_get(source->by_pid, &pid);
 
-	if (p && start && p->key.start != start)
-		p = NULL;
+	return p && start && p->key.start != start ? NULL : p;
+}
+
+enum preload_seen preload_source_seen(const struct preload_source *source, uint32_t pid,
+				      uint64_t start)
+{
+	const struct process *p = process_of(source, pid, start);
+
 	if (!p)
 		return preload_proc_inherits(pid) ? PRELOAD_GREETED : PRELOAD_UNKNOWN;
 	if (p->captured)
 		return PRELOAD_CAPTURED;
 	/* a shim that got its answer too late stays inert */
 	return is_attached(p) ? PRELOAD_GREETED : PRELOAD_UNKNOWN;
+}
+
+uint64_t preload_source_connects(const struct preload_source *source, uint32_t pid, uint64_t start)
+{
+	const struct process *p = process_of(source, pid, start);
+
+	return p ? connects_of(p) : 0;
+}
+
+int preload_source_silent(const struct preload_source *source, preload_silent_fn fn, void *context)
+{
+	size_t cursor = 0;
+	void *value;
+	int ret = 0;
+
+	while (!ret && map_next(source->processes, &cursor, NULL, &value)) {
+		const struct process *p = value;
+		struct preload_silent silent = {
+			.process = p->key,
+			.answered = is_attached(p),
+			.connects = connects_of(p),
+			.hello = (const struct cr_head *)p->hello.data,
+		};
+
+		if (is_silent(p))
+			ret = fn(context, &silent);
+	}
+	return ret;
 }
 
 unsigned int preload_source_processes(const struct preload_source *source)
@@ -515,6 +574,7 @@ void preload_source_free(struct preload_source *source)
 		return;
 	while (source->processes && map_next(source->processes, &cursor, NULL, &p)) {
 		retire(source, p);
+		buffer_free(&((struct process *)p)->hello);
 		free(p);
 	}
 	map_free(source->processes);

@@ -128,6 +128,59 @@ TEST(musl_program)
 	collect_stop();
 }
 
+/* What the program says with and without the shim is one, and so is its count and the shim's. */
+static void check_connects(const char *name, const char *option)
+{
+	const char *const argv[] = {program(name), option, NULL};
+	static char bare[OUTPUT_MAX];
+	unsigned int lines = 0;
+
+	child_start(&ran, NULL, NULL, argv);
+	child_end(&ran);
+	CHECK_INT(ran.status, 0);
+	memcpy(bare, ran.output, sizeof(bare));
+	collect_start(0);
+	run_under(SHIM, argv);
+	for (const char *l = strstr(ran.output, "counted "); l; l = strstr(l + 1, "counted ")) {
+		unsigned int pid, n;
+
+		CHECK_INT(sscanf(l, "counted %u %u", &pid, &n), 2);
+		CHECK_INT(preload_source_connects(all.source, pid, 0), n);
+		lines++;
+	}
+	CHECK_INT(lines, 2);
+	CHECK_INT(all.n_proc, 2);
+	CHECK_INT(preload_source_connects(all.source, (uint32_t)getpid(), 0), 0);
+	for (const char *a = bare, *b = ran.output; *a || *b;) {
+		size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
+
+		/* but for the pids */
+		CHECK(!strncmp(a, "counted ", 8) ? !strncmp(b, "counted ", 8)
+						 : n == m && !strncmp(a, b, n));
+		a += n + 1;
+		b += m + 1;
+	}
+	collect_stop();
+}
+
+TEST(connects_are_counted)
+{
+	check_connects("preload_connect", NULL);
+}
+
+TEST(connects_are_counted_in_musl)
+{
+	if (access(program("musl/preload_connect"), X_OK))
+		SKIP("musl-gcc is not installed");
+	check_connects("musl/preload_connect", NULL);
+}
+
+TEST(thread_is_cancelled_in_connect)
+{
+	check_connects("preload_connect", "cancel");
+	CHECK(strstr(ran.output, "\ncleaned\ncancelled\n"));
+}
+
 /* Neither a library nor a symbol version is asked for: it loads into any program. */
 TEST(imports_nothing)
 {

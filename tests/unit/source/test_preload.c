@@ -585,4 +585,78 @@ TEST(programs_of_one_process_in_their_order)
 	preload_source_free(source);
 }
 
+/* ---- processes that are silent ---- */
+
+static void client_connects(struct cr_ring *ring, uint8_t *data)
+{
+	ring->connects += 3;
+}
+
+static void client_connects_and_calls(struct cr_ring *ring, uint8_t *data)
+{
+	ring->connects += 1;
+	put_data(ring, data, 64, 0);
+}
+
+static void client_idle(struct cr_ring *ring, uint8_t *data)
+{
+}
+
+/* As a shim that waits no longer. */
+static void client_unanswered(struct cr_ring *ring, uint8_t *data)
+{
+	ring->attached = 0;
+}
+
+/* The program that it was before had its answer, and connected. */
+static void client_unanswered_at_last(struct cr_ring *ring, uint8_t *data)
+{
+	ring->connects += 2;
+	if (greet(getenv("ADDRESS"), sizeof(struct cr_hello)) < 0)
+		_exit(1);
+}
+
+static struct preload_silent found;
+static unsigned int n_found;
+
+static int note_found(void *context, const struct preload_silent *silent)
+{
+	found = *silent;
+	n_found++;
+	return silent->hello->type == CR_HELLO ? 0 : -EINVAL;
+}
+
+TEST(silent_processes_are_told)
+{
+	static const struct {
+		client_fn fn;
+		unsigned int n, connects;
+		bool answered;
+	} cases[] = {
+		{client_connects, 1, 3, true},
+		{client_connects_and_calls, 0, 0, false},
+		{client_idle, 0, 0, false},
+		{client_unanswered, 1, 0, false},
+		{client_unanswered_at_last, 1, 2, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		collect_start(RING);
+		setenv("ADDRESS", preload_source_address(all.source), 1);
+		CHECK_INT(run_client(cases[i].fn), 0);
+		CHECK_INT(all.n_exit, 1);
+		found = (struct preload_silent){0};
+		n_found = 0;
+		CHECK_INT(preload_source_silent(all.source, note_found, NULL), 0);
+		CHECK_INT(n_found, cases[i].n);
+		CHECK_INT(found.connects, cases[i].connects);
+		CHECK_INT(found.answered, cases[i].answered);
+		if (n_found)
+			CHECK_INT(preload_source_connects(all.source, found.process.pid,
+							  found.process.start),
+				  found.connects);
+	}
+	collect_stop();
+}
+
 TEST_MAIN()
