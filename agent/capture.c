@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "agent/attach/libs.h"
@@ -21,8 +22,13 @@
 #include "agent/util/map.h"
 #include "agent/util/procfs.h"
 
-/* The shim's rings tell nobody that they fill. */
-#define PRELOAD_INTERVAL_MS 10
+/*
+ * The shim's rings tell nobody that they fill: they are looked at this often, and more often while
+ * bytes come, since a loopback connection can fill one within some milliseconds.
+ */
+#define PRELOAD_INTERVAL_NS 10000000
+#define PRELOAD_BUSY_INTERVAL_NS 1000000
+#define PRELOAD_BUSY_LOOKS 500 /* without a record, then it is busy no more */
 
 struct capture {
 	record_sink sink;
@@ -33,7 +39,9 @@ struct capture {
 	bool watched;
 	struct map *files; /* and whether there is something to probe in a file */
 	struct preload_source *preload;
-	struct ticker ticker; /* with the shim: eBPF's source tells the time itself */
+	int look_fd;             /* with the shim: when to look at the rings */
+	unsigned int busy_looks; /* left, at the shorter interval */
+	struct ticker ticker;    /* with the shim: eBPF's source tells the time itself */
 	struct control preload_control;
 	char library[LIMIT_PATH]; /* the shim */
 	char environment[LIMIT_PATH];
@@ -64,9 +72,18 @@ static int find_library(char *path, size_t size)
 	return -ENOENT;
 }
 
+static int on_preload_record(void *context, const struct cr_head *record)
+{
+	struct capture *capture = context;
+
+	if (record->type == CR_DATA)
+		capture->busy_looks = PRELOAD_BUSY_LOOKS;
+	return capture->sink(capture->context, record);
+}
+
 static int start_preload(struct capture *capture, char *error, size_t error_size)
 {
-	struct preload_source_opts opts = {.sink = capture->sink, .context = capture->context};
+	struct preload_source_opts opts = {.sink = on_preload_record, .context = capture};
 	int r = find_library(capture->library, sizeof(capture->library));
 
 	if (r < 0) {
@@ -92,6 +109,37 @@ static int on_preload(void *context, int fd, uint32_t events)
 	struct capture *capture = context;
 
 	return preload_source_dispatch(capture->preload);
+}
+
+static int look_later(struct capture *capture)
+{
+	struct itimerspec spec = {
+		.it_value.tv_nsec =
+			capture->busy_looks ? PRELOAD_BUSY_INTERVAL_NS : PRELOAD_INTERVAL_NS,
+	};
+
+	if (capture->busy_looks)
+		capture->busy_looks--;
+	return timerfd_settime(capture->look_fd, 0, &spec, NULL) < 0 ? -errno : 0;
+}
+
+static int on_look(void *context, int fd, uint32_t events)
+{
+	struct capture *capture = context;
+	int r = preload_source_dispatch(capture->preload);
+
+	return r < 0 ? r : look_later(capture);
+}
+
+static int watch_rings(struct capture *capture, struct loop *loop)
+{
+	int r;
+
+	capture->look_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (capture->look_fd < 0)
+		return -errno;
+	r = loop_add(loop, capture->look_fd, EPOLLIN, on_look, capture);
+	return r < 0 ? r : look_later(capture);
 }
 
 static int on_tick(void *context, int fd, uint32_t events)
@@ -176,6 +224,7 @@ int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attac
 		return -ENOMEM;
 	capture->sink = sink;
 	capture->context = context;
+	capture->look_fd = -1;
 	buffer_init(&capture->early, LIMIT_EARLY_RECORDS);
 	if (mode == CAPTURE_PRELOAD && attach) {
 		snprintf(error, error_size,
@@ -213,13 +262,15 @@ void capture_job(const struct capture *capture, struct job_opts *opts)
 	}
 }
 
-/* What the command will probably use is probed before it begins. */
+/* What the process will probably use is probed before it loads it. */
 static int prepare_files(const struct capture *capture, const char *executable)
 {
 	const char *library_path = getenv("LD_LIBRARY_PATH");
 	int r = libs_known(library_path, ebpf_source_prepare, capture->ebpf);
 
-	return r < 0 ? r : libs_of(executable, library_path, ebpf_source_prepare, capture->ebpf);
+	return r < 0 || !executable
+		       ? r
+		       : libs_of(executable, library_path, ebpf_source_prepare, capture->ebpf);
 }
 
 int capture_follow(struct capture *capture, pid_t root, const char *executable, char *error,
@@ -231,7 +282,7 @@ int capture_follow(struct capture *capture, pid_t root, const char *executable, 
 		preload_source_set_root(capture->preload, (uint32_t)root);
 		return 0;
 	}
-	r = executable ? prepare_files(capture, executable) : 0;
+	r = prepare_files(capture, executable);
 	if (r == 0)
 		r = ebpf_source_follow(capture->ebpf, root, true);
 	if (r < 0)
@@ -271,13 +322,20 @@ int capture_watch(struct capture *capture, struct loop *loop)
 	if (r == 0)
 		r = loop_add(loop, preload_source_fd(capture->preload), EPOLLIN, on_preload,
 			     capture);
-	return r < 0 ? r : loop_every(loop, PRELOAD_INTERVAL_MS, on_preload, capture);
+	return r < 0 ? r : watch_rings(capture, loop);
 }
 
 int capture_drain(struct capture *capture)
 {
 	return capture->ebpf ? ebpf_source_finish(capture->ebpf)
 			     : preload_source_drain(capture->preload, true);
+}
+
+int capture_kill(void *context, pid_t pid, int signal)
+{
+	struct capture *capture = context;
+
+	return capture->ebpf ? ebpf_source_kill(capture->ebpf, pid, signal) : -EPERM;
 }
 
 const struct control *capture_control(struct capture *capture)
@@ -369,6 +427,8 @@ void capture_free(struct capture *capture)
 		return;
 	ebpf_source_free(capture->ebpf);
 	preload_source_free(capture->preload);
+	if (capture->look_fd >= 0)
+		close(capture->look_fd);
 	buffer_free(&capture->early);
 	map_free(capture->called);
 	map_free(capture->files);

@@ -52,6 +52,9 @@ int capture_watch(struct capture *capture, struct loop *loop);
  */
 int capture_drain(struct capture *capture);
 
+/** capture_kill - a job_kill: the source's privileged side sends the signal. */
+int capture_kill(void *capture, pid_t pid, int signal);
+
 /** capture_control - the way back to the source; lives as long as it. */
 const struct control *capture_control(struct capture *capture);
 

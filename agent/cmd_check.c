@@ -17,6 +17,7 @@
 #include "agent/capture.h"
 #include "agent/cmd.h"
 #include "agent/limits.h"
+#include "agent/options.h"
 #include "agent/util/log.h"
 
 static const char usage[] =
@@ -153,9 +154,12 @@ int cmd_check(int argc, char **argv)
 	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
 	int key, status = EXIT_SUCCESS;
 
-	while ((key = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (key != 'h')
+	opterr = 0;
+	while ((key = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (key != 'h') {
+			options_refuse(argv, key);
 			return EXIT_USAGE;
+		}
 		fputs(usage, stdout);
 		return EXIT_SUCCESS;
 	}

@@ -150,6 +150,8 @@ static int start_capture(struct run *run)
 	if (!job.user)
 		job.user = user_invoker();
 	capture_job(run->capture, &job);
+	job.kill = capture_kill;
+	job.context = run->capture;
 	if (!o->pid) {
 		r = job_start(&run->job, &job);
 		if (r == -ENOENT)
@@ -157,10 +159,16 @@ static int start_capture(struct run *run)
 		else if (r < 0)
 			log_error("%s: %s", o->arguments[0], strerror(-r));
 	}
-	if (r < 0)
-		return r;
-	r = capture_follow(run->capture, root_of(run), o->pid ? NULL : o->arguments[0], error,
-			   sizeof(error));
+	return r;
+}
+
+/* Without privilege: files that somebody else wrote are looked through here. */
+static int start_following(struct run *run)
+{
+	const struct options *o = &run->options;
+	char error[512] = "";
+	int r = capture_follow(run->capture, root_of(run), o->pid ? NULL : o->arguments[0], error,
+			       sizeof(error));
 	if (r < 0)
 		log_error("%s", *error ? error : strerror(-r));
 	return r;
@@ -408,6 +416,8 @@ static int run_main(enum options_of kind, int argc, char **argv)
 		r = start_capture(&run);
 	if (r == 0)
 		r = drop_privilege(&run);
+	if (r == 0)
+		r = start_following(&run);
 	if (r == 0)
 		r = open_all(&run);
 	if (r == 0)

@@ -20,6 +20,8 @@
 #include "agent/user.h"
 
 struct job {
+	job_kill kill;
+	void *context;
 	pid_t pid;
 	int go_fd;     /* a byte lets the command begin */
 	int failed_fd; /* the errno of exec, or its end where exec worked */
@@ -115,7 +117,11 @@ int job_start(struct job **ret_job, const struct job_opts *opts)
 
 	if (!job)
 		return -ENOMEM;
-	*job = (struct job){.go_fd = -1, .failed_fd = -1, .signal_fd = -1};
+	*job = (struct job){.kill = opts->kill,
+			    .context = opts->context,
+			    .go_fd = -1,
+			    .failed_fd = -1,
+			    .signal_fd = -1};
 	if (opts->user && !getpwnam(opts->user)) {
 		free(job);
 		return -ENOENT;
@@ -156,6 +162,12 @@ int job_fd(const struct job *job)
 	return job->signal_fd;
 }
 
+static void job_signal(const struct job *job, int signal_number)
+{
+	if (kill(job->pid, signal_number) < 0 && errno == EPERM && job->kill)
+		job->kill(job->context, job->pid, signal_number);
+}
+
 /*
  * A command that its terminal stopped stops us too, so that the shell sees the job stop; we go on
  * together. One that somebody stopped by SIGSTOP is not for us to follow.
@@ -165,7 +177,7 @@ static void job_stopped(const struct job *job, int signal_number)
 	if (signal_number == SIGSTOP)
 		return;
 	kill(getpid(), SIGSTOP);
-	kill(job->pid, SIGCONT);
+	job_signal(job, SIGCONT);
 }
 
 static void job_reap(struct job *job)
@@ -193,7 +205,7 @@ void job_dispatch(struct job *job)
 		if (info.ssi_signo == SIGCHLD)
 			job_reap(job);
 		else if (info.ssi_code != SI_KERNEL && !job->ended)
-			kill(job->pid, (int)info.ssi_signo); /* a terminal's own came to all */
+			job_signal(job, (int)info.ssi_signo); /* a terminal's own came to all */
 	}
 }
 

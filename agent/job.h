@@ -11,11 +11,16 @@
 
 struct job;
 
+/** job_kill - sends a signal where we may not: the command may be another user's. 0 or errno. */
+typedef int (*job_kill)(void *context, pid_t pid, int signal);
+
 struct job_opts {
 	char **command;          /* NULL-ended; found by PATH */
 	const char *preload;     /* put before what LD_PRELOAD has; NULL: none */
 	const char *environment; /* a further NAME=VALUE; NULL: none */
 	const char *user;        /* passwd name to run as, by root; NULL: as we are */
+	job_kill kill;           /* may be NULL */
+	void *context;           /* of kill */
 };
 
 /*

@@ -39,7 +39,7 @@
 #define LIMIT_HTTP_SECRETS 256                  /* keys told of one head; with more it is opaque */
 #define LIMIT_HTTP_NOT_HTTP (64 * KIB)          /* bytes without a start line before a let-go */
 #define LIMIT_HTTP_LET_GO (256 * KIB)           /* bytes without a model call before heads only */
-#define LIMIT_DECODE_WINDOWS (48 * MIB)         /* memory of all content decoders together */
+#define LIMIT_DECODE_WINDOWS (40 * MIB)         /* memory of all content decoders together */
 #define LIMIT_DECODE_RATIO 2000 /* decoded bytes for one encoded byte, beyond 1 MiB */
 #define LIMIT_DECODE_CHAIN 4    /* content encodings of one body, in a row */
 #define LIMIT_SSE_NAME 128      /* bytes of an event's name */

@@ -249,22 +249,30 @@ static void make_table(enum options_of command, struct option *table)
 	*table = (struct option){0};
 }
 
+int options_refuse(char **argv, int key)
+{
+	log_error("%s: %s: %s; see tollspan %s --help", argv[0], argv[optind - 1],
+		  key == ':' ? "its value is missing" : "no such option, or not with a value",
+		  argv[0]);
+	return -EINVAL;
+}
+
 /* Walks the command line: for --config alone first, since files come before the command line. */
 static int read_line(struct options *options, enum options_of command, int argc, char **argv,
 		     const char **ret_config)
 {
 	struct option table[N_SETTINGS + 1];
-	const char *letters = command == OPTIONS_RUN      ? "+hp:u:v"
-			      : command == OPTIONS_RECORD ? "+ho:p:u:v"
-							  : "hv";
+	const char *letters = command == OPTIONS_RUN      ? "+:hp:u:v"
+			      : command == OPTIONS_RECORD ? "+:ho:p:u:v"
+							  : ":hv";
 	int key, r = 0;
 
 	make_table(command, table);
 	optind = 0;
-	opterr = ret_config == NULL;
+	opterr = 0;
 	while (r == 0 && (key = getopt_long(argc, argv, letters, table, NULL)) != -1) {
-		if (key == '?')
-			r = -EINVAL;
+		if (key == '?' || key == ':')
+			r = ret_config ? 0 : options_refuse(argv, key);
 		else if (ret_config && key == KEY_CONFIG)
 			*ret_config = optarg;
 		else if (!ret_config)

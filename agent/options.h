@@ -53,6 +53,13 @@ enum options_of {
  */
 int options_read(struct options *options, enum options_of command, int argc, char **argv);
 
+/*
+ * options_refuse - say what is wrong with the option that getopt_long(3) gave as '?' or ':', with
+ *	opterr 0 and a ":" before its letters.
+ * Return: -EINVAL.
+ */
+int options_refuse(char **argv, int key);
+
 void options_free(struct options *options);
 
 #endif

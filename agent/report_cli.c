@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/cmd.h"
+#include "agent/options.h"
 #include "agent/paths.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
@@ -105,8 +106,10 @@ static int read_options(struct report_cli *cli, int argc, char **argv)
 
 	cli->opts.filter.since_ns = now_ns - DEFAULT_WINDOW_NS;
 	optind = 0;
-	while (r == 0 && (key = getopt_long(argc, argv, "fhv", options, NULL)) != -1)
-		r = apply(cli, key, optarg, now_ns);
+	opterr = 0;
+	while (r == 0 && (key = getopt_long(argc, argv, ":fhv", options, NULL)) != -1)
+		r = key == '?' || key == ':' ? options_refuse(argv, key)
+					     : apply(cli, key, optarg, now_ns);
 	cli->arguments = argv + optind;
 	cli->n_arguments = argc - optind;
 	return r;

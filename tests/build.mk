@@ -9,7 +9,8 @@ deps-build:
 
 test: deps
 	$(Q)$(MAKE) --no-print-directory all unit
-	$(Q).deps/python/bin/python tests/run.py $(TESTS)
+	$(Q)$(MAKE) --no-print-directory sanitized
+	$(Q)TOLLSPAN_ASAN_BINARY=$(abspath $(ASAN))/tollspan .deps/python/bin/python tests/run.py $(TESTS)
 
 integration: deps
 	$(Q)$(MAKE) --no-print-directory all

@@ -31,6 +31,9 @@ def allowed(source, header):
         return source.startswith("agent/") and (
             not source.startswith("agent/util/") or header.startswith("agent/util/")
             or header in ("bpf/capture_record.h", "agent/limits.h"))
+    # The programs and their loader share the layout of their maps.
+    if header == "bpf/capture.h":
+        return source.startswith("agent/source/ebpf")
     parts, of = source.split("/"), header.split("/")
     if source == "agent/pipeline.c":
         return header == "agent/pipeline.h" or of[0] == "agent" and of[1] in PIPELINE

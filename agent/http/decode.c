@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +17,7 @@
 #include "agent/limits.h"
 
 #define OUTPUT_SIZE (16 * KIB)
+#define WINDOW_MIN (256 * KIB)
 #define RATIO_FREE MIB         /* decoded bytes before the ratio counts */
 #define ZSTD_WINDOW_LOG_MAX 23 /* 8 MiB, RFC 9659 section 3 */
 #define GZIP_MAGIC 0x1f
@@ -35,10 +37,13 @@ struct codec {
 struct stage {
 	const struct codec *codec;
 	struct decoder *decoder;
-	bool started;  /* the library's state is there */
-	bool touched;  /* had a byte */
-	bool complete; /* at the end of a member or frame */
-	bool refused;  /* the budget was spent */
+	bool started;   /* the library's state is there */
+	bool touched;   /* had a byte */
+	bool complete;  /* at the end of a member or frame */
+	bool refused;   /* the budget was spent */
+	uint64_t moved; /* bytes in and out */
+	size_t window;  /* bytes of blocks that the kernel backs as they are written */
+	size_t charged; /* and those that were taken from the budget for them */
 	union {
 		z_stream zlib;
 		BrotliDecoderState *brotli;
@@ -63,22 +68,59 @@ union block {
 	max_align_t align;
 };
 
-static void *budget_alloc(void *opaque, size_t size)
+static bool budget_take(struct stage *stage, size_t size)
 {
-	struct stage *stage = opaque;
 	struct decode_budget *budget = stage->decoder->budget;
-	union block *block;
 
 	if (size > budget->max || budget->max - size < budget->used) {
 		stage->refused = true;
-		return NULL;
+		return false;
 	}
-	block = malloc(sizeof(*block) + size);
-	if (!block)
-		return NULL;
-	block->size = size;
 	budget->used += size;
+	return true;
+}
+
+/* A window is asked for whole at a stream's first byte, and filled from its front as bytes come. */
+static bool is_window(size_t size)
+{
+	return size >= WINDOW_MIN;
+}
+
+static void *budget_alloc(void *opaque, size_t size)
+{
+	struct stage *stage = opaque;
+	union block *block;
+
+	if (is_window(size)) {
+		block = mmap(NULL, sizeof(*block) + size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (block == MAP_FAILED)
+			return NULL;
+		stage->window += size;
+	} else {
+		if (!budget_take(stage, size))
+			return NULL;
+		block = malloc(sizeof(*block) + size);
+		if (!block) {
+			stage->decoder->budget->used -= size;
+			return NULL;
+		}
+	}
+	block->size = size;
 	return block + 1;
+}
+
+/* Take from the budget what the windows of a stage have come to hold. */
+static bool charge_windows(struct stage *stage)
+{
+	size_t held = stage->moved < stage->window ? (size_t)stage->moved : stage->window;
+
+	if (held <= stage->charged)
+		return true;
+	if (!budget_take(stage, held - stage->charged))
+		return false;
+	stage->charged = held;
+	return true;
 }
 
 static void budget_free(void *opaque, void *address)
@@ -88,8 +130,18 @@ static void budget_free(void *opaque, void *address)
 
 	if (!block)
 		return;
-	stage->decoder->budget->used -= block[-1].size;
-	free(block - 1);
+	block--;
+	if (!is_window(block->size)) {
+		stage->decoder->budget->used -= block->size;
+		free(block);
+		return;
+	}
+	stage->window -= block->size;
+	if (stage->charged > stage->window) {
+		stage->decoder->budget->used -= stage->charged - stage->window;
+		stage->charged = stage->window;
+	}
+	munmap(block, sizeof(*block) + block->size);
 }
 
 static int no_memory(const struct stage *stage)
@@ -349,9 +401,13 @@ static int run_stage(struct decoder *decoder, unsigned int i, const uint8_t *dat
 		stage->started = true;
 	}
 	while (more > 0) {
+		const uint8_t *before = data;
 		size_t n = 0;
 
 		more = stage->codec->step(stage, &data, end, out, &n);
+		stage->moved += (size_t)(data - before) + n;
+		if (more >= 0 && !charge_windows(stage))
+			more = -ENOBUFS;
 		if (n)
 			r = i + 1 < decoder->n ? run_stage(decoder, i + 1, out, n)
 					       : deliver(decoder, out, n);

@@ -59,7 +59,7 @@ static int add_secret(struct head *head, const struct head_secret *secret)
 		head->opaque = true;
 	if (r)
 		return r == -ENOMEM ? r : 0;
-	head->secrets[head->n_secrets++] = *secret;
+	head->secrets[head->n_secrets++] = *secret; /* NOLINT: grow() made it */
 	return 0;
 }
 
@@ -184,8 +184,9 @@ static int mask_url(struct head *head, size_t length, bool authority_form)
 	size_t cursor = 0;
 	int r = 0;
 
-	while (!r && secret_next((const char *)head->text.data + head->item, length, authority_form,
-				 &cursor, &span)) {
+	while (!r && length &&
+	       secret_next((const char *)head->text.data + head->item, length, authority_form,
+			   &cursor, &span)) {
 		if (head->folds)
 			return mask_item(head, 0, length, SECRET_OTHER);
 		r = mask_item(head, span.start, span.length, span.kind);

@@ -131,7 +131,8 @@ void call_attribute_bytes(struct call *call, const char *name, const char *value
 
 	if (!length)
 		return;
-	while (i < call->n_attributes && strcmp(call->attributes[i].name, name) != 0)
+	while (i < call->n_attributes && call->attributes[i].name != name &&
+	       strcmp(call->attributes[i].name, name) != 0)
 		i++;
 	if (i == LIMIT_ATTRIBUTES)
 		return;
@@ -225,7 +226,8 @@ static uint32_t partial(const struct call *call, enum call_event_type type,
 	if (type != CALL_END)
 		return bits;
 	/* what the provider will bill was told: that the rest is missing changes nothing */
-	if (call->final || billing_now == BILLING_FREE)
+	if (call->final || billing_now == BILLING_FREE ||
+	    (billing_now == BILLING_FAILED && call->texts[CALL_ERROR_TYPE]))
 		bits &= ~(uint32_t)PARTIAL_CUT;
 	if (call->usage_fault)
 		bits |= PARTIAL_USAGE;

@@ -20,42 +20,89 @@ struct document {
 	void *context;
 	bool empty;
 	bool passed_limit;
+	uint64_t told; /* paths that the sink is to hear of, as bits */
 	uint64_t used; /* slots that may hold something, as bits */
 	struct slot slots[];
 };
 
-static int keep(struct document *document, const struct json_value *value)
+static void begin(struct document *document, const struct json_value *value)
+{
+	document_clear(document, value->path);
+	document->used |= DOCUMENT_BIT(value->path);
+	document->slots[value->path].type = value->type;
+}
+
+static int append(struct document *document, const struct json_value *value)
 {
 	struct slot *slot = &document->slots[value->path];
 	int r;
 
+	if (slot->overlong)
+		return 0;
+	r = buffer_append(&slot->text, value->text, value->length);
+	if (r == -E2BIG) {
+		slot->overlong = true;
+		document->passed_limit = true;
+		return 0;
+	}
+	return r;
+}
+
+static int finish(struct document *document, const struct json_value *value)
+{
+	struct slot *slot = &document->slots[value->path];
+
+	if (slot->overlong)
+		return 0;
+	if (!buffer_text(&slot->text))
+		return -ENOMEM;
+	slot->whole = true;
+	return 0;
+}
+
+static int keep(struct document *document, const struct json_value *value)
+{
+	int r;
+
 	switch (value->part) {
 	case JSON_VALUE_BEGIN:
-		document_clear(document, value->path);
-		document->used |= DOCUMENT_BIT(value->path);
-		slot->type = value->type;
+		begin(document, value);
 		return 0;
 	case JSON_VALUE_TEXT:
-		if (slot->overlong)
-			return 0;
-		r = buffer_append(&slot->text, value->text, value->length);
-		if (r == -E2BIG) {
-			slot->overlong = true;
-			document->passed_limit = true;
+		return append(document, value);
+	case JSON_VALUE_END:
+		return finish(document, value);
+	case JSON_VALUE_WHOLE:
+		begin(document, value);
+		if (value->type == JSON_NULL) { /* its text is asked for by nobody */
+			document->slots[value->path].whole = true;
 			return 0;
 		}
-		return r;
-	case JSON_VALUE_END:
-		if (slot->overlong)
-			return 0;
-		if (!buffer_text(&slot->text))
-			return -ENOMEM;
-		slot->whole = true;
-		return 0;
-	default:
+		r = append(document, value);
+		return r ? r : finish(document, value);
+	case JSON_VALUE_GONE:
 		document_clear(document, value->path);
 		return 0;
 	}
+	return 0;
+}
+
+/* The sink is told a whole value in its parts, as any other. */
+static void tell(struct document *document, const struct json_value *value)
+{
+	struct json_value part = *value;
+
+	if (value->part != JSON_VALUE_WHOLE) {
+		document->sink(document->context, document, value);
+		return;
+	}
+	part.part = JSON_VALUE_BEGIN;
+	document->sink(document->context, document, &part);
+	part.part = JSON_VALUE_TEXT;
+	if (part.length)
+		document->sink(document->context, document, &part);
+	part.part = JSON_VALUE_END;
+	document->sink(document->context, document, &part);
 }
 
 static int on_value(void *context, const struct json_value *value)
@@ -68,8 +115,8 @@ static int on_value(void *context, const struct json_value *value)
 		if (r)
 			return r;
 	}
-	if (document->sink)
-		document->sink(document->context, document, value);
+	if (document->told & DOCUMENT_BIT(value->path))
+		tell(document, value);
 	return 0;
 }
 
@@ -85,6 +132,7 @@ int document_new(struct document **ret_document, const struct document_spec *spe
 	document->spec = spec;
 	document->sink = sink;
 	document->context = context;
+	document->told = sink ? spec->passing | spec->told : 0;
 	document->empty = true;
 	for (unsigned int i = 0; i < spec->n_paths; i++)
 		buffer_init(&document->slots[i].text,

@@ -14,13 +14,14 @@ struct document;
 struct document_spec {
 	const char *const *paths; /* at most 64 */
 	unsigned int n_paths;
-	uint64_t passing; /* bits of paths that are reported only, not kept */
+	uint64_t passing; /* bits of paths that are told to the sink, not kept */
+	uint64_t told;    /* of those that are kept, and told too */
 	uint64_t large;   /* bits of paths that are kept up to LIMIT_USAGE, not LIMIT_VALUE */
 };
 
 #define DOCUMENT_BIT(path) (1ull << (path))
 
-/* Told of each value behind its being kept. Returns nothing: what it needs, it keeps. */
+/* Told of some values, behind their being kept. Returns nothing: what it needs, it keeps. */
 typedef void (*document_sink)(void *context, struct document *document,
 			      const struct json_value *value);
 

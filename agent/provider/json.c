@@ -30,7 +30,8 @@ struct level {
 	int16_t node;
 	bool array;
 	bool raw;
-	uint64_t index;
+	uint64_t object;         /* number of it, of all that were opened */
+	uint64_t outer_index;    /* what `index` is around it */
 	const uint8_t *raw_from; /* in the piece being fed */
 };
 
@@ -44,6 +45,8 @@ struct json {
 	int16_t n_nodes;
 	unsigned int n_levels, max_levels;
 	unsigned int n_raw;        /* levels with raw text */
+	uint64_t objects;          /* that were opened so far */
+	uint64_t index;            /* in the innermost array */
 	uint64_t depth;            /* of brackets within what is skipped */
 	bool skip_is_level;        /* the skipped value is that of the topmost level */
 	struct json_string string; /* the key or string that is open */
@@ -90,40 +93,40 @@ void json_reset(struct json *json)
 	json->node = JSON_ROOT;
 	json->n_levels = 0;
 	json->n_raw = 0;
+	json->index = 0;
 	json_string_begin(&json->string);
 }
 
 /* ---- reporting ---- */
 
-static uint64_t array_index(const struct json *json)
-{
-	for (unsigned int i = json->n_levels; i > 0; i--)
-		if (json->levels[i - 1].array)
-			return json->levels[i - 1].index;
-	return 0;
-}
-
-static int report(struct json *json, int16_t node, enum json_value_part part, enum json_type type,
-		  const void *text, size_t length)
+static int tell(struct json *json, const struct json_node *node, enum json_value_part part,
+		enum json_type type, const void *text, size_t length)
 {
 	struct json_value value = {
+		.path = (unsigned int)node->path,
 		.part = part,
 		.type = type,
 		.text = text,
 		.length = length,
+		.index = json->index,
 	};
 
-	if (node == JSON_NO_NODE || json->nodes[node].path == JSON_NO_NODE)
+	if (part == JSON_VALUE_TEXT && (node->silent || !length))
 		return 0;
-	if (part == JSON_VALUE_TEXT && (json->nodes[node].silent || !length))
-		return 0;
-	value.path = (unsigned int)json->nodes[node].path;
-	value.index = array_index(json);
 	return json->sink(json->context, &value);
 }
 
+/* Most values are on no path. */
+static inline int report(struct json *json, int16_t node, enum json_value_part part,
+			 enum json_type type, const void *text, size_t length)
+{
+	if (node == JSON_NO_NODE || json->nodes[node].path == JSON_NO_NODE)
+		return 0;
+	return tell(json, &json->nodes[node], part, type, text, length);
+}
+
 /* The key of this node came before in the same object: what was told of it is void. */
-static int report_gone(struct json *json, int16_t node)
+__attribute__((noinline)) static int report_gone(struct json *json, int16_t node)
 {
 	for (int16_t i = 0; i < json->n_nodes; i++) {
 		int16_t up = i;
@@ -157,7 +160,10 @@ static int open_level(struct json *json, bool array, const uint8_t *at)
 	if (r)
 		return r;
 	level = &json->levels[json->n_levels++];
-	*level = (struct level){.node = json->node, .array = array, .raw_from = at};
+	*level = (struct level){
+		.node = json->node, .array = array, .raw_from = at, .outer_index = json->index};
+	if (array)
+		json->index = 0;
 	level->raw = node->path != JSON_NO_NODE && !node->silent;
 	json->n_raw += level->raw;
 	if (node->child == JSON_NO_NODE) {
@@ -166,8 +172,7 @@ static int open_level(struct json *json, bool array, const uint8_t *at)
 		json->skip_is_level = true;
 		return 0;
 	}
-	for (int16_t i = node->child; i != JSON_NO_NODE; i = json->nodes[i].sibling)
-		json->nodes[i].seen = false;
+	level->object = ++json->objects;
 	json->state = array ? STATE_FIRST : STATE_FIRST_KEY;
 	return 0;
 }
@@ -179,6 +184,7 @@ static int close_level(struct json *json, const uint8_t *end)
 	enum json_type type = level.array ? JSON_ARRAY : JSON_OBJECT;
 	int r = 0;
 
+	json->index = level.outer_index;
 	if (level.raw) {
 		json->n_raw--;
 		r = report(json, level.node, JSON_VALUE_TEXT, type, level.raw_from,
@@ -216,8 +222,33 @@ static bool is_wanted(const struct json *json)
 	       !json->nodes[json->node].silent;
 }
 
-static int begin_string(struct json *json)
+static int end_scalar(struct json *json)
 {
+	int r = report(json, json->node, JSON_VALUE_END, json->type, NULL, 0);
+
+	value_done(json);
+	return r;
+}
+
+/* A scalar that lies in one piece and needs no unescaping. */
+static int whole_scalar(struct json *json, enum json_type type, const uint8_t *text, size_t length)
+{
+	value_done(json);
+	if (!is_wanted(json))
+		length = 0;
+	return report(json, json->node, JSON_VALUE_WHOLE, type, text, length);
+}
+
+/* @at: the opening quote. */
+static int begin_string(struct json *json, const uint8_t **at, const uint8_t *end)
+{
+	const uint8_t *p = *at + 1, *stop = json_string_stop(p, end);
+
+	if (stop < end && *stop == '"') {
+		*at = stop + 1;
+		return whole_scalar(json, JSON_STRING, p, (size_t)(stop - p));
+	}
+	*at = p;
 	json->type = JSON_STRING;
 	json_string_begin(&json->string);
 	json->depth = 0;
@@ -225,8 +256,23 @@ static int begin_string(struct json *json)
 	return report(json, json->node, JSON_VALUE_BEGIN, JSON_STRING, NULL, 0);
 }
 
-/* @at: the first byte of a value. Moves on past an opening bracket or quote. */
-static int begin_value(struct json *json, const uint8_t **at)
+static int begin_literal(struct json *json, const uint8_t **at, const uint8_t *end,
+			 enum json_type type, const char *text, size_t length)
+{
+	const uint8_t *p = *at;
+
+	if ((size_t)(end - p) >= length && !memcmp(p, text, length)) {
+		*at = p + length;
+		return whole_scalar(json, type, p, length);
+	}
+	json->type = type;
+	json->state = STATE_LITERAL;
+	json->literal = text;
+	return report(json, json->node, JSON_VALUE_BEGIN, type, NULL, 0);
+}
+
+/* @at: the first byte of a value. Moves on at least past an opening bracket or quote. */
+static int begin_value(struct json *json, const uint8_t **at, const uint8_t *end)
 {
 	const uint8_t *p = *at;
 
@@ -236,36 +282,20 @@ static int begin_value(struct json *json, const uint8_t **at)
 		*at = p + 1;
 		return begin_container(json, *p == '[', p);
 	case '"':
-		*at = p + 1;
-		return begin_string(json);
+		return begin_string(json, at, end);
 	case 't':
-		json->type = JSON_TRUE;
-		json->literal = "true";
-		break;
+		return begin_literal(json, at, end, JSON_TRUE, "true", 4);
 	case 'f':
-		json->type = JSON_FALSE;
-		json->literal = "false";
-		break;
+		return begin_literal(json, at, end, JSON_FALSE, "false", 5);
 	case 'n':
-		json->type = JSON_NULL;
-		json->literal = "null";
-		break;
+		return begin_literal(json, at, end, JSON_NULL, "null", 4);
 	default:
 		if (*p != '-' && (*p < '0' || *p > '9'))
 			return -EBADMSG;
 		json->type = JSON_NUMBER;
-		json->literal = NULL;
+		json->state = STATE_NUMBER;
+		return report(json, json->node, JSON_VALUE_BEGIN, JSON_NUMBER, NULL, 0);
 	}
-	json->state = json->literal ? STATE_LITERAL : STATE_NUMBER;
-	return report(json, json->node, JSON_VALUE_BEGIN, json->type, NULL, 0);
-}
-
-static int end_scalar(struct json *json)
-{
-	int r = report(json, json->node, JSON_VALUE_END, json->type, NULL, 0);
-
-	value_done(json);
-	return r;
 }
 
 /* ---- keys and strings ---- */
@@ -286,26 +316,41 @@ static int put_text(void *context, const char *text, size_t length)
 	return 0;
 }
 
-static bool is_key(const struct json_node *node, const char *key, size_t length)
+__attribute__((noinline)) static int16_t find_child(const struct json *json, int16_t at,
+						    const char *key, size_t length)
 {
-	return node->length == length && !node->star &&
-	       (!length || (*node->key == *key && !memcmp(node->key, key, length)));
+	uint64_t tag = json_key_tag(key, length);
+
+	while (at != JSON_NO_NODE) {
+		const struct json_node *node = &json->nodes[at];
+
+		if (node->tag == tag && node->length == length && !node->star &&
+		    (length <= JSON_TAG_SIZE ||
+		     !memcmp(node->key + JSON_TAG_SIZE, key + JSON_TAG_SIZE,
+			     length - JSON_TAG_SIZE)))
+			break;
+		at = node->sibling;
+	}
+	return at;
 }
 
-static int key_found(struct json *json, const char *key, size_t length)
+/* Of the keys, most are of no interest: that is found out in line. */
+__attribute__((always_inline)) static inline int key_found(struct json *json, const char *key,
+							   size_t length)
 {
-	const struct json_node *node = &json->nodes[json->levels[json->n_levels - 1].node];
-	int16_t at = node->child_bits & JSON_KEY_BIT(key, length) ? node->child : JSON_NO_NODE;
+	const struct level *level = &json->levels[json->n_levels - 1];
+	const struct json_node *node = &json->nodes[level->node];
+	int16_t at = JSON_NO_NODE;
 
+	if (node->child_bits & JSON_KEY_BIT(key, length))
+		at = find_child(json, node->child, key, length);
 	json->state = STATE_COLON;
-	while (at != JSON_NO_NODE && !is_key(&json->nodes[at], key, length))
-		at = json->nodes[at].sibling;
 	json->node = at;
 	if (at == JSON_NO_NODE)
 		return 0;
-	if (json->nodes[at].seen)
+	if (json->nodes[at].seen_in == level->object)
 		return report_gone(json, at);
-	json->nodes[at].seen = true;
+	json->nodes[at].seen_in = level->object;
 	return 0;
 }
 
@@ -458,16 +503,31 @@ static int after_value(struct json *json, const uint8_t **at)
 		json->state = STATE_NEXT_KEY;
 		return 0;
 	}
-	level->index++;
+	json->index++;
 	array_next(json);
 	json->state = STATE_VALUE;
 	return 0;
+}
+
+/* @at: the opening quote of a key. Mostly its colon and its value follow at once. */
+static int feed_member(struct json *json, const uint8_t **at, const uint8_t *end)
+{
+	int r;
+
+	++*at;
+	r = begin_key(json, at, end);
+	if (r || json->state != STATE_COLON || *at == end || **at != ':')
+		return r;
+	++*at;
+	json->state = STATE_VALUE;
+	return *at<end &&* * at> ' ' ? begin_value(json, at, end) : 0;
 }
 
 /* Any state in which white space means nothing; **at is something else. */
 static int feed_structure(struct json *json, const uint8_t **at, const uint8_t *end)
 {
 	uint8_t c = **at;
+	int r;
 
 	switch (json->state) {
 	case STATE_FIRST:
@@ -476,24 +536,34 @@ static int feed_structure(struct json *json, const uint8_t **at, const uint8_t *
 			return close_level(json, *at);
 		}
 		array_next(json);
-		return begin_value(json, at);
+		return begin_value(json, at, end);
 	case STATE_VALUE:
-		return begin_value(json, at);
+		return begin_value(json, at, end);
 	case STATE_FIRST_KEY:
-	case STATE_NEXT_KEY:
-		++*at;
-		if (c == '}' && json->state == STATE_FIRST_KEY)
+		if (c == '}') {
+			++*at;
 			return close_level(json, *at);
-		return c == '"' ? begin_key(json, at, end) : -EBADMSG;
+		}
+		return c == '"' ? feed_member(json, at, end) : -EBADMSG;
+	case STATE_NEXT_KEY:
+		return c == '"' ? feed_member(json, at, end) : -EBADMSG;
 	case STATE_COLON:
 		++*at;
 		json->state = STATE_VALUE;
 		return c == ':' ? 0 : -EBADMSG;
 	case STATE_AFTER:
-		return after_value(json, at);
+		r = after_value(json, at);
+		if (!r && json->state == STATE_NEXT_KEY && *at < end && **at == '"')
+			r = feed_member(json, at, end);
+		return r;
 	default: /* behind the document */
 		return -EBADMSG;
 	}
+}
+
+static bool is_space(uint8_t c)
+{
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
 }
 
 static int feed_state(struct json *json, const uint8_t **at, const uint8_t *end)
@@ -517,7 +587,7 @@ static int feed_state(struct json *json, const uint8_t **at, const uint8_t *end)
 	case STATE_SKIP_ESCAPED:
 		return feed_skip_string(json, at, end);
 	default:
-		while (*at < end && (**at == ' ' || **at == '\t' || **at == '\n' || **at == '\r'))
+		while (*at < end && is_space(**at))
 			++*at;
 		return *at < end ? feed_structure(json, at, end) : 0;
 	}
@@ -544,17 +614,19 @@ static int flush_raw(struct json *json, const uint8_t *end)
 int json_feed(struct json *json, const void *data, size_t length)
 {
 	const uint8_t *p = data, *end;
+	int r = json->error;
 
 	if (!length)
 		return json->error;
 	end = p + length;
 	for (unsigned int i = 0; i < json->n_levels; i++)
 		json->levels[i].raw_from = p;
-	while (p < end && !json->error)
-		json->error = feed_state(json, &p, end);
-	if (!json->error && json->n_raw)
-		json->error = flush_raw(json, end);
-	return json->error;
+	while (p < end && !r)
+		r = feed_state(json, &p, end);
+	if (!r && json->n_raw)
+		r = flush_raw(json, end);
+	json->error = r;
+	return r;
 }
 
 int json_end(struct json *json)

@@ -30,6 +30,7 @@ enum json_value_part {
 	JSON_VALUE_BEGIN, /* type is known; no text yet */
 	JSON_VALUE_TEXT,  /* some of the text; may come many times or never */
 	JSON_VALUE_END,   /* complete */
+	JSON_VALUE_WHOLE, /* the three in one: a scalar that lay in one piece, with its text */
 	JSON_VALUE_GONE,  /* forget the value: its key, or one above it, comes again (last wins) */
 };
 

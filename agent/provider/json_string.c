@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #include "agent/provider/json_string.h"
-
-#define ONES 0x0101010101010101ull
-#define HIGH_BITS 0x8080808080808080ull
-
-/* The lowest set bit of the result is that of the first byte which equals c. */
-static inline uint64_t bytes_equal(uint64_t word, uint8_t c)
-{
-	word ^= ONES * c;
-	return (word - ONES) & ~word & HIGH_BITS;
-}
-
-const uint8_t *json_string_stop(const uint8_t *p, const uint8_t *end)
-{
-	while (end - p >= 8) {
-		uint64_t word, found;
-
-		memcpy(&word, p, sizeof(word));
-		word = le64toh(word);
-		found = bytes_equal(word, '"') | bytes_equal(word, '\\');
-		if (found)
-			return p + __builtin_ctzll(found) / 8;
-		p += 8;
-	}
-	while (p < end && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
 
 void json_string_begin(struct json_string *string)
 {

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 struct json_string {
 	uint8_t escape;   /* 1 behind a backslash, 2… before hex digit escape - 2 */
 	uint16_t unicode; /* what the digits gave so far */
@@ -13,7 +17,25 @@ struct json_string {
 };
 
 /** json_string_stop - the first quote or backslash, or end. */
-const uint8_t *json_string_stop(const uint8_t *p, const uint8_t *end);
+static inline const uint8_t *json_string_stop(const uint8_t *p, const uint8_t *end)
+{
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+
+	while (end - p >= 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+		unsigned int found = (unsigned int)_mm_movemask_epi8(_mm_or_si128(
+			_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+
+		if (found)
+			return p + __builtin_ctz(found);
+		p += 16;
+	}
+#endif
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
 
 /** json_string_begin - behind the opening quote. */
 void json_string_begin(struct json_string *string);

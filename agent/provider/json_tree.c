@@ -8,24 +8,25 @@
 static int16_t add_node(struct json_node *nodes, int16_t *n_nodes, int16_t parent, const char *key,
 			size_t length)
 {
-	int16_t at = nodes[parent].child;
+	int16_t *link = &nodes[parent].child, at;
 
-	while (at != JSON_NO_NODE &&
-	       (nodes[at].length != length || memcmp(nodes[at].key, key, length) != 0))
-		at = nodes[at].sibling;
-	if (at != JSON_NO_NODE)
-		return at;
+	while (*link != JSON_NO_NODE &&
+	       (nodes[*link].length != length || memcmp(nodes[*link].key, key, length) != 0))
+		link = &nodes[*link].sibling;
+	if (*link != JSON_NO_NODE)
+		return *link;
 	at = (*n_nodes)++;
 	nodes[at] = (struct json_node){
+		.tag = json_key_tag(key, length),
 		.key = key,
 		.length = (uint32_t)length,
 		.parent = parent,
 		.child = JSON_NO_NODE,
-		.sibling = nodes[parent].child,
+		.sibling = JSON_NO_NODE,
 		.path = JSON_NO_NODE,
 		.star = length == 1 && *key == '*',
 	};
-	nodes[parent].child = at;
+	*link = at;
 	nodes[parent].child_bits |= JSON_KEY_BIT(key, length);
 	return at;
 }

@@ -84,6 +84,7 @@ static const struct document_spec response_spec = {
 		   DOCUMENT_BIT(RESPONSE_REASONING) | DOCUMENT_BIT(RESPONSE_REFUSAL) |
 		   DOCUMENT_BIT(RESPONSE_TOOL_CALLS) | DOCUMENT_BIT(RESPONSE_FUNCTION_CALL) |
 		   DOCUMENT_BIT(RESPONSE_AUDIO),
+	.told = DOCUMENT_BIT(RESPONSE_CHOICES) | DOCUMENT_BIT(RESPONSE_CHOICE),
 };
 
 static void on_token(struct call *call, const struct json_value *value)

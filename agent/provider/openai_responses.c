@@ -105,6 +105,8 @@ static const struct document_spec response_spec = {
 	.n_paths = RESPONSE_PATHS,
 	.large = DOCUMENT_BIT(BODY + OBJECT_USAGE) | DOCUMENT_BIT(EVENT + OBJECT_USAGE),
 	.passing = DOCUMENT_BIT(EVENT_DELTA),
+	.told = DOCUMENT_BIT(BODY + OBJECT_OUTPUT) | DOCUMENT_BIT(BODY + OBJECT_ITEM) |
+		DOCUMENT_BIT(EVENT + OBJECT_OUTPUT) | DOCUMENT_BIT(EVENT + OBJECT_ITEM),
 };
 
 _Static_assert(RESPONSE_PATHS <= 64, "bits of document_spec");

@@ -19,6 +19,7 @@ struct provider {
 	void *context;
 	struct map *calls;         /* by id of the exchange */
 	struct call *first, *last; /* in the order in which they began */
+	struct call *recent;       /* that had the last event, or NULL */
 	struct background *background;
 	struct endpoint *endpoints;
 	size_t n_endpoints;
@@ -94,6 +95,7 @@ static int add_call(struct provider *provider, struct call *call)
 static void drop_call(struct provider *provider, struct call *call)
 {
 	map_remove(provider->calls, &call->id);
+	provider->recent = NULL;
 	if (call->prev)
 		call->prev->next = call->next;
 	else
@@ -456,9 +458,12 @@ int provider_feed(struct provider *provider, const struct exchange_event *event)
 
 	if (event->type == EXCHANGE_REQUEST_HEAD)
 		return on_request_head(provider, event);
-	call = map_get(provider->calls, &event->id);
+	call = provider->recent;
+	if (!call || call->id != event->id)
+		call = map_get(provider->calls, &event->id);
 	if (!call)
 		return EXCHANGE_IGNORE;
+	provider->recent = call;
 	switch (event->type) {
 	case EXCHANGE_REQUEST_BODY:
 		r = on_request_body(call, event);

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define TELL_SHARE 16 /* a part of the ring so large is read before its writers are told */
+
 static int map_ring(int fd, uint64_t size, struct preload_ring *ret_ring)
 {
 	size_t first = CR_RING_DATA + size;
@@ -53,11 +55,37 @@ int preload_ring_new(uint64_t size, struct preload_ring *ret_ring, int *ret_fd)
 	return 0;
 }
 
+uint64_t preload_ring_head(const struct preload_ring *ring)
+{
+	return __atomic_load_n(&ring->shared->head, __ATOMIC_ACQUIRE);
+}
+
+static void tell_tail(struct preload_ring *ring)
+{
+	__atomic_store_n(&ring->shared->tail, ring->tail, __ATOMIC_RELEASE);
+	ring->told_tail = ring->tail;
+}
+
+/* Each touch of a shared word delays the writers, and so is not done for each record. */
 static void advance(struct preload_ring *ring, uint64_t length)
 {
 	memset(ring->data + (ring->tail & (ring->size - 1)), 0, length);
 	ring->tail += length;
-	__atomic_store_n(&ring->shared->tail, ring->tail, __ATOMIC_RELEASE);
+	if (ring->tail - ring->told_tail >= ring->size / TELL_SHARE)
+		tell_tail(ring);
+}
+
+/* Bytes between tail and head. */
+static uint64_t look(struct preload_ring *ring, bool dead)
+{
+	uint64_t available = ring->head - ring->tail;
+
+	if (available && available <= ring->size && !dead)
+		return available;
+	ring->head = preload_ring_head(ring);
+	if (ring->head == ring->tail && ring->told_tail != ring->tail)
+		tell_tail(ring);
+	return ring->head - ring->tail;
 }
 
 /* Room that was taken and never written is all zero: it ends at the next record. */
@@ -75,15 +103,10 @@ static void skip_unwritten(struct preload_ring *ring, uint64_t available)
 	advance(ring, length);
 }
 
-uint64_t preload_ring_head(const struct preload_ring *ring)
-{
-	return __atomic_load_n(&ring->shared->head, __ATOMIC_ACQUIRE);
-}
-
 int preload_ring_peek(struct preload_ring *ring, bool dead, uint64_t *ret_time_ns)
 {
 	for (;;) {
-		uint64_t available = preload_ring_head(ring) - ring->tail, word;
+		uint64_t available = look(ring, dead), word;
 		const uint8_t *at = ring->data + (ring->tail & (ring->size - 1));
 		uint32_t length;
 

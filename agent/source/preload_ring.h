@@ -12,7 +12,9 @@ struct preload_ring {
 	struct cr_ring *shared; /* NULL: none */
 	uint8_t *data;
 	uint64_t size;
-	uint64_t tail; /* what the shared page says of it is not believed */
+	uint64_t head;      /* as last read */
+	uint64_t tail;      /* what the shared page says of it is not believed */
+	uint64_t told_tail; /* what was last written there */
 	uint32_t serial;
 	uint32_t length; /* of the record that peek found */
 	struct cr_ring_lost killed;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trace/process.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,10 @@
 
 /* The clock that field 22 of /proc/PID/stat counts in is 100 Hz towards user space everywhere. */
 #define NS_PER_TICK 10000000ull
+
+/* What stands for an argument that may hold content, and the longest that does not. */
+#define CONTENT "[content]"
+#define WORD_MAX 256
 
 #define ARGUMENTS_MAX 256
 
@@ -130,6 +135,18 @@ static int program_copy(struct process_table *table, struct program *to, const s
 	return r;
 }
 
+/* A word names something; what has blanks in it, or is JSON or long, may be a prompt. */
+static bool is_content(const char *text, size_t length)
+{
+	if (length > WORD_MAX || (length > 0 && (text[0] == '{' || text[0] == '[')))
+		return true;
+	for (size_t i = 0; i < length; i++) {
+		if (isspace((unsigned char)text[i]))
+			return true;
+	}
+	return false;
+}
+
 /* One argument behind the others; what passes the cap is cut, and nothing follows it. */
 static int add_argument(struct buffer *arguments, size_t *n, const char *text, size_t length,
 			enum redact_next *next)
@@ -143,6 +160,10 @@ static int add_argument(struct buffer *arguments, size_t *n, const char *text, s
 	length = strnlen(text, length);
 	buffer_init(&one, 2 * LIMIT_ARGUMENTS);
 	r = redact_argument(&one, text, length, next);
+	if (is_content(text, length)) {
+		buffer_clear(&one);
+		r = buffer_append_text(&one, CONTENT);
+	}
 	if (r == 0 || r == -E2BIG) {
 		room = LIMIT_ARGUMENTS - begin;
 		r = buffer_append(arguments, one.data, one.length < room ? one.length : room);

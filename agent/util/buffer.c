@@ -18,6 +18,8 @@ static int buffer_reserve(struct buffer *buffer, size_t more)
 	size_t capacity = buffer->capacity ? buffer->capacity : 64;
 	uint8_t *data;
 
+	if (more < buffer->capacity - buffer->length)
+		return 0;
 	if (more > buffer->cap - buffer->length)
 		return -E2BIG;
 	while (capacity < buffer->length + more + 1)
@@ -85,11 +87,6 @@ void buffer_consume(struct buffer *buffer, size_t length)
 	}
 	buffer->length -= length;
 	memmove(buffer->data, buffer->data + length, buffer->length);
-}
-
-void buffer_clear(struct buffer *buffer)
-{
-	buffer->length = 0;
 }
 
 void buffer_free(struct buffer *buffer)

@@ -36,7 +36,10 @@ const char *buffer_text(struct buffer *buffer);
 void buffer_consume(struct buffer *buffer, size_t length);
 
 /** buffer_clear - length 0; memory is kept. */
-void buffer_clear(struct buffer *buffer);
+static inline void buffer_clear(struct buffer *buffer)
+{
+	buffer->length = 0;
+}
 
 /** buffer_free - give the memory back; the buffer is as after buffer_init(). */
 void buffer_free(struct buffer *buffer);

@@ -122,7 +122,7 @@ static const char *line_value(const char *text, const char *name)
 
 int procfs_ids(pid_t pid, uid_t *ret_uid, pid_t *ret_ns_pid)
 {
-	char text[4096];
+	char text[4096] = "";
 	const char *uids, *pids;
 	unsigned int effective;
 	int r = read_text(pid, "status", text, sizeof(text));
@@ -147,7 +147,7 @@ int procfs_ids(pid_t pid, uid_t *ret_uid, pid_t *ret_ns_pid)
 
 int procfs_cgroup(pid_t pid, char *path, size_t size)
 {
-	char text[4096 + 64];
+	char text[4096 + 64] = "";
 	const char *value;
 	size_t length;
 	int r = read_text(pid, "cgroup", text, sizeof(text));
@@ -296,7 +296,7 @@ static int socket_inodes(pid_t pid, uint64_t **ret_inodes)
 		inodes[n++] = inode;
 	}
 	closedir(fds);
-	if (n)
+	if (inodes)
 		qsort(inodes, n, sizeof(*inodes), compare_inodes);
 	*ret_inodes = inodes;
 	return (int)n;
@@ -342,7 +342,7 @@ int procfs_has_internet_socket(pid_t pid)
 
 	if (n < 0)
 		return n;
-	for (size_t i = 0; n && !found && i < sizeof(tables) / sizeof(*tables); i++)
+	for (size_t i = 0; inodes && !found && i < sizeof(tables) / sizeof(*tables); i++)
 		found = table_has(pid, tables[i].name, tables[i].other_than, inodes, (size_t)n);
 	free(inodes);
 	return found;

@@ -20,8 +20,10 @@ static int count(void *context, const struct json_value *value)
 
 	if (value->path >= 7)
 		abort();
-	tally->begun[value->path] += value->part == JSON_VALUE_BEGIN;
-	tally->ended[value->path] += value->part == JSON_VALUE_END;
+	tally->begun[value->path] +=
+		value->part == JSON_VALUE_BEGIN || value->part == JSON_VALUE_WHOLE;
+	tally->ended[value->path] +=
+		value->part == JSON_VALUE_END || value->part == JSON_VALUE_WHOLE;
 	tally->gone[value->path] += value->part == JSON_VALUE_GONE;
 	tally->bytes[value->path] += value->length;
 	for (size_t i = 0; i < value->length; i++)

@@ -205,9 +205,10 @@ def old_pythons():
     for minor in range(6, 14):
         name = "python3.%d" % minor
         places = [Path(folder) / name for folder in os.environ.get("PATH", "").split(":") if folder]
-        places += sorted(kept.glob("3.%d.*/bin/%s" % (minor, name)))
+        if os.access(kept, os.R_OK | os.X_OK):
+            places += sorted(kept.glob("3.%d.*/bin/%s" % (minor, name)))
         for place in places:
-            if place.exists() and "shims" not in place.parts and works(place):
+            if os.access(place, os.X_OK) and "shims" not in place.parts and works(place):
                 found[name] = place
                 break
     return found

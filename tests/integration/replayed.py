@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,12 +65,15 @@ class Replay:
                 env=environment,
                 preexec_fn=lambda: os.dup2(report, 3),
                 pass_fds=(3, report),
+                start_new_session=True,
             )
             os.close(report)
             feed(child, write)
             child.wait()
-            status, peak = os.read(reports, 64).split()
+            reported = os.read(reports, 64)
             os.close(reports)
+            assert reported, f"ran over {TIMEOUT} s"
+            status, peak = reported.split()
             self.status, self.peak = int(status), int(peak) * 1024
             self.stdout, self.stderr = read(out), read(err)
 
@@ -80,7 +84,7 @@ def read(file):
 
 
 def feed(child, write):
-    timer = threading.Timer(TIMEOUT, child.kill)
+    timer = threading.Timer(TIMEOUT, os.killpg, (child.pid, signal.SIGKILL))
     timer.start()
     try:
         with child.stdin as out:

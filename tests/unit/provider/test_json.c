@@ -49,6 +49,22 @@ static void forget_below(struct collector *c, unsigned int path)
 			forget(c, i, true, 0);
 }
 
+static int collect(void *context, const struct json_value *value);
+
+/* A value in one is the same as in three. */
+static int collect_whole(void *context, const struct json_value *value)
+{
+	struct json_value part = *value;
+
+	part.part = JSON_VALUE_BEGIN;
+	collect(context, &part);
+	part.part = JSON_VALUE_TEXT;
+	if (part.length)
+		collect(context, &part);
+	part.part = JSON_VALUE_END;
+	return collect(context, &part);
+}
+
 static int collect(void *context, const struct json_value *value)
 {
 	struct collector *c = context;
@@ -71,6 +87,9 @@ static int collect(void *context, const struct json_value *value)
 		r->length = 0;
 		r->text[0] = '\0';
 		break;
+	case JSON_VALUE_WHOLE:
+		CHECK(value->type != JSON_OBJECT && value->type != JSON_ARRAY);
+		return collect_whole(context, value);
 	default:
 		for (r = c->records + c->n - 1; r->path != value->path; r--)
 			CHECK(r > c->records);

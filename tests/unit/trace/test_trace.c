@@ -393,18 +393,40 @@ TEST(a_process_that_nobody_told_of_is_made_known_once)
 
 TEST(a_command_line_is_capped)
 {
-	static char big[6000];
-	const struct field fields[] = {
-		{CR_FIELD_ARG, "first"}, {CR_FIELD_ARG, big}, {CR_FIELD_ARG, "last"}, {0, NULL}};
+	static char word[251];
+	struct field fields[42] = {0};
 	struct cr_proc proc = {.head.type = CR_PROC, .process = CHILD};
 	struct seen seen;
 	struct trace *trace = new_trace(&seen);
 
-	memset(big, '.', sizeof(big) - 1);
+	memset(word, '.', sizeof(word) - 1);
+	for (size_t i = 0; i < 40; i++)
+		fields[i] = (struct field){CR_FIELD_ARG, word};
 	feed_fields(trace, &proc, fields);
-	CHECK_INT(seen.process.n_arguments, 2);
+	CHECK(seen.process.n_arguments < 40);
 	CHECK(strlen(seen.arguments) <= LIMIT_ARGUMENTS);
 	CHECK(strlen(seen.arguments) > LIMIT_ARGUMENTS - 64);
+	trace_free(trace);
+}
+
+TEST(a_prompt_in_a_command_line_is_not_kept)
+{
+	static char long_word[300];
+	const struct field fields[] = {{CR_FIELD_ARG, "claude"},
+				       {CR_FIELD_ARG, "-p"},
+				       {CR_FIELD_ARG, "write a poem"},
+				       {CR_FIELD_ARG, "{\"messages\":[]}"},
+				       {CR_FIELD_ARG, "two\nlines"},
+				       {CR_FIELD_ARG, long_word},
+				       {0, NULL}};
+	struct cr_proc proc = {.head.type = CR_PROC, .process = CHILD};
+	struct seen seen;
+	struct trace *trace = new_trace(&seen);
+
+	memset(long_word, 'w', sizeof(long_word) - 1);
+	feed_fields(trace, &proc, fields);
+	CHECK_INT(seen.process.n_arguments, 6);
+	CHECK_TEXT(seen.arguments, "claude|-p|[content]|[content]|[content]|[content]");
 	trace_free(trace);
 }
 

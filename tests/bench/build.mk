@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#	make bench	what it costs: a table, and build/bench.json
+
+BENCH = $(B)/tests/bench/tls_pair $(B)/tests/bench/whole_capture $(B)/tests/bench/price \
+	$(B)/tests/bench/spawn
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all $(BENCH)
+	$(Q).deps/python/bin/python tests/bench/run.py --build $(B) $(BENCH_OPTIONS)
+
+$(B)/tests/bench/%: tests/bench/%.c $(LIB)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS) -lssl
+
+.PHONY: bench

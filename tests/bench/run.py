@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures what tollspan costs, prints a table, and writes BUILD/bench.json.
+
+usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]]
+
+Parts: tls, replay, memory, start, price. What is compared is measured in turn, in several rounds of
+one run, and of each the median is taken: from run to run a machine's speed differs by more than
+what is looked for.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import captures
+
+SPAWNED = re.compile(r"^(\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
+STREAM_MB = (40, 240)
+REQUESTS = (2, 12)
+REQUEST_MB = 10
+STREAMS = 1000
+ENCODINGS = ("identity", "gzip", "br", "zstd")
+
+
+class Skip(Exception):
+    """A part that this machine can not run, and why."""
+
+
+class Bench:
+    def __init__(self, build, rounds, scratch):
+        self.build = os.path.abspath(build)
+        self.rounds = rounds
+        self.scratch = scratch
+        self.tollspan = os.path.join(self.build, "tollspan")
+        self.shim = os.path.join(self.build, "libtollspan-preload.so")
+        self.rows = []
+        self.root = os.geteuid() == 0
+        # Nothing of the user's is read or written.
+        self.env = {"PATH": os.environ["PATH"], "HOME": scratch, "LC_ALL": "C.UTF-8"}
+
+    def program(self, name):
+        return os.path.join(self.build, "tests", "bench", name)
+
+    def run(self, command, env=None):
+        done = subprocess.run(command, env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            sys.exit(f"bench: {' '.join(command)}: status {done.returncode}\n{done.stderr}")
+        return done
+
+    def samples(self, command, env=None):
+        """Median of the numbers that a program prints, and what it said beside them."""
+        done = self.run(command, env)
+        return statistics.median(float(line) for line in done.stdout.split()), done.stderr
+
+    def spawn(self, times, *command):
+        """(ns passed, ns of processor time, KiB at most) of each run, and the output."""
+        done = self.run([self.program("spawn"), str(times), *command])
+        runs = [tuple(map(int, found)) for found in SPAWNED.findall(done.stderr)]
+        if len(runs) != times or any(status for _, _, _, status in runs):
+            sys.exit(f"bench: {' '.join(command)} failed\n{done.stderr}")
+        return [(ns, us * 1000, kib) for ns, us, kib, _ in runs], done.stdout
+
+    def row(self, name, value, unit, goal=None, at_least=False, note=""):
+        met = None if goal is None else value >= goal if at_least else value <= goal
+        self.rows.append({"name": name, "value": value, "unit": unit, "goal": goal,
+                          "goal_is": None if goal is None else "least" if at_least else "most",
+                          "met": met, "note": note})
+
+
+def in_turn(rounds, measures):
+    """Each of the named measures once a round. Returns name → list of results."""
+    results = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            results[name].append(measure())
+    return results
+
+
+# ---- what a TLS call costs ----
+
+def own_library(bench):
+    """A copy of libssl for this bench alone: probes lie in a file, whoever runs it."""
+    folder = os.path.join(bench.scratch, "lib")
+    os.mkdir(folder)
+    linked = bench.run(["ldd", bench.program("tls_pair")]).stdout
+    for path in re.findall(r"=> (\S*/lib(?:ssl|crypto)\.so\S*)", linked):
+        shutil.copy(path, folder)
+    found = [name for name in os.listdir(folder) if name.startswith("libssl")]
+    if len(found) != 1:
+        raise Skip("tls_pair loads no shared libssl")
+    return folder, os.path.join(folder, found[0])
+
+
+def lost_share(stderr):
+    captured, lost = map(int, re.search(r"captured (\d+) lost (\d+)", stderr).groups())
+    return lost / (captured + lost)
+
+
+def measure_tls(bench):
+    folder, library = own_library(bench)
+    env = {"LD_LIBRARY_PATH": folder}
+    pair, whole = bench.program("tls_pair"), bench.program("whole_capture")
+    under = [bench.tollspan, "run", "--summary=none", "--ledger=none"]
+    measures = {
+        "bare": lambda: bench.samples([pair, "20000"], env),
+        "preload": lambda: bench.samples([whole, "preload", bench.shim, pair, "20000"], env),
+        "run, preload": lambda: bench.samples([*under, "--capture=preload", "--", pair, "20000"],
+                                              env),
+    }
+    if bench.root:
+        measures |= {
+            "chosen": lambda: bench.samples([whole, "chosen", library, pair, "5000"], env),
+            "exported": lambda: bench.samples([whole, "exported", library, pair, "1000"], env),
+            "run, eBPF": lambda: bench.samples([*under, "--capture=ebpf", "--", pair, "5000"],
+                                               env),
+        }
+    results = in_turn(bench.rounds, measures)
+    ns = {name: statistics.median(value for value, _ in found) for name, found in results.items()}
+    lost = {name: max((lost_share(said) for _, said in results[name]), default=0)
+            for name in ns if name in ("preload", "chosen", "exported")}
+    bench.row("TLS write + read of 64 bytes: bare", ns["bare"], "ns")
+
+    def each_round(compare, *names):
+        return statistics.median(compare(*(value for value, _ in found))
+                                 for found in zip(*(results[name] for name in names)))
+
+    for name, title in (("preload", "under the shim, whole capture"),
+                        ("run, preload", "under tollspan run --capture=preload"),
+                        ("chosen", "under eBPF, whole capture, chosen sites"),
+                        ("exported", "under eBPF, whole capture, exported symbols"),
+                        ("run, eBPF", "under tollspan run --capture=ebpf")):
+        if name in ns:
+            bench.row(f"  {title}", ns[name], "ns",
+                      note=f"{lost[name]:.1%} of records lost" if lost.get(name) else "")
+    bench.row("  shim / bare", each_round(lambda bare, shim: shim / bare, "bare", "preload"), "×",
+              1.1)
+    if not bench.root:
+        raise Skip("eBPF needs root")
+    bench.row("  eBPF adds to a TLS call, chosen sites",
+              each_round(lambda bare, chosen: (chosen - bare) / 2000, "bare", "chosen"), "µs", 2)
+    bench.row("  chosen sites add / exported symbols add",
+              each_round(lambda bare, chosen, exported: (chosen - bare) / (exported - bare),
+                         "bare", "chosen", "exported"), "×", 0.3)
+
+
+# ---- replay ----
+
+def measure_replay(bench):
+    """Two sizes of each: their difference has no start-up in it."""
+    files = {}
+    for size in (0, 1):
+        path = os.path.join(bench.scratch, f"stream{size}")
+        files["stream", size] = path, captures.write_stream(path, STREAM_MB[size])
+        path = os.path.join(bench.scratch, f"request{size}")
+        files["request", size] = path, captures.write_requests(path, REQUEST_MB, REQUESTS[size])
+
+    def cpu_ns(path):
+        return lambda: bench.spawn(1, bench.tollspan, "replay", path)[0][0][1]
+
+    results = in_turn(bench.rounds, {key: cpu_ns(path) for key, (path, _) in files.items()})
+    ns = {key: statistics.median(found) for key, found in results.items()}
+    for kind, title, goal in (("stream", "replay of an SSE stream, identity", 500),
+                              ("request", f"replay of {REQUEST_MB} MB JSON requests", None)):
+        content = files[kind, 1][1] - files[kind, 0][1]
+        bench.row(title, content * 1e3 / (ns[kind, 1] - ns[kind, 0]), "MB/s", goal, at_least=True)
+    for path, _ in files.values():
+        os.remove(path)
+
+
+# ---- memory ----
+
+def measure_memory(bench):
+    path = os.path.join(bench.scratch, "streams")
+    for encoding in ENCODINGS:
+        captures.write_streams(path, encoding, STREAMS)
+        runs, output = bench.spawn(1, bench.tollspan, "replay", "--json=lines", path)
+        calls = [json.loads(line) for line in output.splitlines()]
+        exact = sum(call["tollspan.completeness"] == "exact" for call in calls)
+        bench.row(f"peak memory, {STREAMS} open streams, {encoding}", runs[0][2] / 1024, "MiB",
+                  32 if encoding == "identity" else None,
+                  note="" if exact == STREAMS else f"{exact} exact, the others partial")
+    os.remove(path)
+
+
+# ---- start-up ----
+
+def measure_start(bench):
+    run = [bench.tollspan, "run", "--summary=none", "--ledger=none"]
+    commands = {"bare": ["true"], "preload": [*run, "--capture=preload", "--", "true"]}
+    if bench.root:
+        commands["ebpf"] = [*run, "--capture=ebpf", "--", "true"]
+    results = in_turn(4 * bench.rounds, {
+        name: lambda command=command: bench.spawn(1, *command)[0][0][0]
+        for name, command in commands.items()})
+    ms = {name: statistics.median(found) / 1e6 for name, found in results.items()}
+    bench.row("fork, exec and end of true", ms["bare"], "ms")
+    bench.row("  tollspan run --capture=preload adds", ms["preload"] - ms["bare"], "ms", 20)
+    if not bench.root:
+        raise Skip("eBPF needs root")
+    bench.row("  tollspan run --capture=ebpf adds", ms["ebpf"] - ms["bare"], "ms", 150)
+
+
+# ---- prices ----
+
+def measure_price(bench):
+    ask = [bench.tollspan, "price", "--provider=openai", "--model=gpt-4o-mini", "--at=2025-12-01",
+           "--input=700", "--output=200"]
+    results = in_turn(bench.rounds, {
+        "price": lambda: bench.samples([bench.program("price")])[0],
+        "cold": lambda: bench.spawn(5, *ask)[0]})
+    bench.row("one price, card loaded", statistics.median(results["price"]), "ns")
+    cold = [ns for runs in results["cold"] for ns, _, _ in runs]
+    bench.row("tollspan price, from start to end", statistics.median(cold) / 1e6, "ms")
+
+
+PARTS = {"tls": measure_tls, "replay": measure_replay, "memory": measure_memory,
+         "start": measure_start, "price": measure_price}
+
+
+def digits(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def print_table(rows):
+    print(f"{'':<56} {'measured':>9}       {'goal':>8}")
+    for row in rows:
+        goal = ""
+        if row["goal"] is not None:
+            sign = "≥" if row["goal_is"] == "least" else "≤"
+            goal = f"{sign} {row['goal']:g}".rjust(8) + ("  met" if row["met"] else "  MISSED")
+        line = f"{row['name']:<56} {digits(row['value']):>9} {row['unit']:<5} {goal}"
+        print(line.rstrip() + (f"  ({row['note']})" if row["note"] else ""))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="what tollspan costs")
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas")
+    options = parser.parse_args()
+    folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    skipped = {}
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        bench = Bench(options.build, options.rounds, scratch)
+        for name in options.only.split(","):
+            try:
+                PARTS[name](bench)
+            except Skip as reason:
+                skipped[name] = str(reason)
+    print_table(bench.rows)
+    for name, reason in skipped.items():
+        print(f"{name}: not all was measured: {reason}")
+    machine = {"machine": platform.machine(), "kernel": platform.release(),
+               "processors": os.cpu_count()}
+    with open(os.path.join(options.build, "bench.json"), "w") as out:
+        json.dump({**machine, "rounds": options.rounds, "rows": bench.rows, "skipped": skipped},
+                  out, indent=1, ensure_ascii=False)
+        out.write("\n")
+
+
+if __name__ == "__main__":
+    main()
