@@ -250,6 +250,9 @@ static const char *reason_of(const struct unseen *unseen, const struct suspect *
 	bool preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
 	const char *inside = suspect->executable ? tls_inside(suspect->executable) : NULL;
 
+	/* the executable only names the library that it maps */
+	if (inside && suspect->library && !strcmp(inside, suspect->library))
+		inside = NULL;
 	if (inside)
 		snprintf(text, size, "its TLS library (%s) is inside the executable, where %s",
 			 inside,

@@ -54,6 +54,16 @@ def test_official_node_by_preload(bench):
     assert entry["reason"] and entry["remedy"]
 
 
+def test_program_that_is_gone_at_once(bench):
+    """The shim counts its connection: none of the looks at /proc has to meet it."""
+    _, env = node_command("node-official")
+    code = "fetch(process.env.OPENAI_BASE_URL + '/models').then(() => process.exit(0))"
+    for _ in range(5):
+        ran = bench.run("preload", [NODE, "-e", code], env).ok()
+        entry = entry_of(ran.summary, "node")
+        assert "OpenSSL" in entry["reason"]
+
+
 @pytest.fixture(scope="module")
 def go_program(tmp_path_factory):
     """A static program with a TLS library of its own."""
