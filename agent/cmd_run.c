@@ -107,6 +107,12 @@ static int on_end(void *context, int fd, uint32_t events)
 	return 0;
 }
 
+static void tell_failure(const struct run *run, int r)
+{
+	if (r < 0)
+		log_error("%s: %s", run->command, strerror(-r));
+}
+
 static pid_t root_of(const struct run *run)
 {
 	return run->job ? job_pid(run->job) : run->options.pid;
@@ -262,11 +268,14 @@ static int open_loop(struct run *run)
 	return r;
 }
 
-/* With -p there is no command that signals could be passed on to: they end the following. */
+/* With -p there is no command that signals could be passed on to: they end the following. The
+ * command itself was forked before. */
 static int open_signals(struct run *run)
 {
 	sigset_t set;
 
+	/* Whoever reads our summary may go away: the status is still the command's. */
+	signal(SIGPIPE, SIG_IGN);
 	if (run->job)
 		return 0;
 	sigemptyset(&set);
@@ -290,13 +299,15 @@ static int open_all(struct run *run)
 		r = open_recorder(run);
 	if (r == 0)
 		r = open_pipeline(run);
-	if (r == 0)
-		r = open_signals(run);
+	if (r < 0)
+		return r;
+	r = open_signals(run);
 	if (r == 0)
 		r = unseen_new(&run->unseen, run->capture, root_of(run), run->job != NULL,
 			       on_record, run);
 	if (r == 0)
 		r = open_loop(run);
+	tell_failure(run, r);
 	return r;
 }
 
@@ -312,17 +323,12 @@ static int drop_privilege(const struct run *run)
 
 /* ---- ending it ---- */
 
-/* The capture's end: what is on its way still counts, for at most a second. */
+/* What is on its way still counts; and where that fails, what was open is still told. */
 static void finish_capture(struct run *run)
 {
-	int r = capture_drain(run->capture);
-
-	if (r == 0)
-		r = unseen_end(run->unseen);
-	if (r == 0)
-		r = pipeline_end(run->pipeline);
-	if (r < 0)
-		log_error("%s: %s", run->command, strerror(-r));
+	tell_failure(run, capture_drain(run->capture));
+	tell_failure(run, unseen_end(run->unseen));
+	tell_failure(run, pipeline_end(run->pipeline));
 	store_commit(run->store);
 }
 
@@ -379,10 +385,7 @@ static int release(struct run *run)
 
 static void follow(struct run *run)
 {
-	int r = loop_run(run->loop);
-
-	if (r < 0)
-		log_error("%s: %s", run->command, strerror(-r));
+	tell_failure(run, loop_run(run->loop));
 	/* Without us the command still has its own end, and its own status. */
 	while (run->job && !job_ended(run->job))
 		job_wait(run->job);

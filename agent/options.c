@@ -175,6 +175,8 @@ static const char *keep(struct options *options, const char *value)
 
 	if (copy)
 		options->memory[options->n_memory++] = copy;
+	else
+		log_error("configuration: more than %d settings", LIMIT_SETTINGS);
 	return copy;
 }
 

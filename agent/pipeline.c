@@ -50,7 +50,12 @@ static int sink_result(struct pipeline *p, int r)
 
 static int64_t wall_ns(const struct pipeline *p, uint64_t boot_ns)
 {
-	return (int64_t)boot_ns + p->wall_offset_ns;
+	int64_t wall;
+
+	/* A capture file may say anything. */
+	if (__builtin_add_overflow(boot_ns, p->wall_offset_ns, &wall))
+		return INT64_MAX;
+	return wall;
 }
 
 /* ---- from stage to stage ---- */

@@ -90,9 +90,12 @@ static int walk_cache(const struct buffer *cache,
 {
 	static const char magic[] = "glibc-ld.so.cache1.1";
 	struct cache_head head;
-	const uint8_t *start = memmem(cache->data, cache->length, magic, sizeof(magic) - 1);
+	const uint8_t *start;
 	size_t base;
 
+	if (!cache->length)
+		return 0;
+	start = memmem(cache->data, cache->length, magic, sizeof(magic) - 1);
 	if (!start)
 		return 0;
 	base = (size_t)(start - cache->data);

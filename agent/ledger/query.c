@@ -85,7 +85,8 @@ static int read_usage(struct ledger *ledger, int64_t charge, struct pricing_usag
 	if (r < 0)
 		return r;
 	while ((r = ledger_step(ledger, statement)) == 1) {
-		int bucket = pricing_bucket_by_name(column_text(statement, 0));
+		const char *name = column_text(statement, 0);
+		int bucket = name ? pricing_bucket_by_name(name) : -1;
 
 		if (bucket >= 0)
 			pricing_usage_set(usage, (enum pricing_bucket)bucket,

@@ -55,7 +55,14 @@ static int create(const char *path)
 	if (S_ISREG(target.st_mode))
 		return -ELOOP;
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* The link may have been turned to a file meanwhile. */
+	if (fstat(fd, &target) < 0 || S_ISREG(target.st_mode)) {
+		close(fd);
+		return -ELOOP;
+	}
+	return fd;
 }
 
 int output_new(struct output **ret_output, const char *path)

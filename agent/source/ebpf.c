@@ -31,6 +31,7 @@
 #define RECORDS_AT_ONCE 65536 /* then other descriptors get their turn */
 #define READY_MS 30000
 #define ANSWER_MS 10000
+#define FINISH_NS 1000000000ull /* for a ring that is written as fast as it is read */
 
 enum { FD_RING, FD_LOSSES, FD_VERDICTS, FD_EPOCH };
 
@@ -50,7 +51,7 @@ struct ebpf_source {
 	uint64_t epoch;
 	size_t taken; /* records of the ring in this turn */
 	struct capture_lost lost[CAPTURE_LOSSES];
-	uint8_t payload[LIMIT_PROC_RECORD];
+	_Alignas(CR_ALIGN) uint8_t payload[LIMIT_PROC_RECORD];
 };
 
 /* ---- start ---- */
@@ -451,13 +452,20 @@ int ebpf_source_dispatch(struct ebpf_source *source)
 int ebpf_source_finish(struct ebpf_source *source)
 {
 	struct seam_message message = {.type = SEAM_FINISH};
-	int r = ask(source, &message);
+	uint64_t until = clock_boot_ns() + FINISH_NS;
+	int asked, r;
 
-	if (r < 0)
-		return r;
-	r = drain_ring(source);
+	/* The ring is ours: without the attacher too, what is in it counts. */
+	asked = ask(source, &message);
+	if (!source->ring)
+		return asked;
+	do
+		r = drain_ring(source);
+	while (!r && source->taken == RECORDS_AT_ONCE && clock_boot_ns() < until);
 	source->next_tick_ns = 0;
-	return r < 0 ? r : give_tick(source);
+	if (!r)
+		r = give_tick(source);
+	return r < 0 ? r : asked;
 }
 
 const struct control *ebpf_source_control(struct ebpf_source *source)

@@ -167,13 +167,18 @@ static int parse_age(const char *text, int64_t now_ns, int64_t *ret_wall_ns)
 		return -EINVAL;
 	errno = 0;
 	n = strtoll(text, &end, 10);
-	if (errno || n > 1000000 || !*end || end[1])
+	if (errno || !*end || end[1])
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (units[i].unit == *end) {
-			*ret_wall_ns = now_ns - n * units[i].seconds * NS_PER_SECOND;
-			return 0;
-		}
+		int64_t age_ns, wall_ns;
+
+		if (units[i].unit != *end)
+			continue;
+		if (__builtin_mul_overflow(n, units[i].seconds * NS_PER_SECOND, &age_ns) ||
+		    __builtin_sub_overflow(now_ns, age_ns, &wall_ns))
+			return -EINVAL;
+		*ret_wall_ns = wall_ns;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -182,6 +187,7 @@ int clock_parse(const char *text, int64_t now_ns, int64_t *ret_wall_ns)
 {
 	struct tm tm = {0};
 	const char *p = text;
+	int64_t wall_ns;
 	long ns = 0;
 	int zone = 0;
 
@@ -193,6 +199,9 @@ int clock_parse(const char *text, int64_t now_ns, int64_t *ret_wall_ns)
 		if (*p)
 			return -EINVAL;
 	}
-	*ret_wall_ns = (timegm(&tm) - zone) * NS_PER_SECOND + ns;
+	if (__builtin_mul_overflow(timegm(&tm) - zone, NS_PER_SECOND, &wall_ns) ||
+	    __builtin_add_overflow(wall_ns, ns, &wall_ns))
+		return -EINVAL;
+	*ret_wall_ns = wall_ns;
 	return 0;
 }

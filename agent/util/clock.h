@@ -24,7 +24,7 @@ const char *clock_text(int64_t wall_ns, char text[CLOCK_TEXT_MAX]);
 /*
  * clock_parse - RFC 3339 time (any offset), a date (its first moment in UTC), or an age such as
  *	"90s", "15m", "24h", "7d" before @now_ns.
- * Return: 0 or -EINVAL.
+ * Return: 0 or -EINVAL, also for what 64 bits of ns do not hold: years before 1678 or after 2261.
  */
 int clock_parse(const char *text, int64_t now_ns, int64_t *ret_wall_ns);
 

@@ -98,6 +98,19 @@ TEST(clock_reads_dates_times_and_ages)
 		CHECK_INT(clock_parse(bad[i], 0, &ns), -EINVAL);
 }
 
+TEST(clock_refuses_what_does_not_fit)
+{
+	static const char *const texts[] = {"9999-12-31",           "0001-01-01",
+					    "2263-01-01T00:00:00Z", "1000000w",
+					    "9223372036854775807s", "99999999999999999999d"};
+	int64_t ns = 7;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		CHECK_INT(clock_parse(texts[i], 0, &ns), -EINVAL);
+	CHECK_INT(ns, 7);
+	CHECK_INT(clock_parse("2261-12-31", 0, &ns), 0);
+}
+
 TEST(clock_writes_what_it_reads)
 {
 	char text[CLOCK_TEXT_MAX];

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The programs that keep the tree: processes come, begin programs, go, and use the network.
+ * Included by capture.bpf.c alone, of which it is a part.
+ */
+#ifndef TOLLSPAN_BPF_TREE_H
+#define TOLLSPAN_BPF_TREE_H
+
+#define EMIT(to, kind, variable, loss)                                         \
+	struct kind *variable = bpf_ringbuf_reserve(to, sizeof(*variable), 0); \
+	if (!variable) {                                                       \
+		lose(loss, 0);                                                 \
+		return;                                                        \
+	}
+
+static __always_inline void head(struct cr_head *head, __u32 type, __u32 length)
+{
+	head->length = length;
+	head->type = type;
+	head->version = CR_VERSION;
+	head->flags = 0;
+	head->time_ns = bpf_ktime_get_boot_ns();
+}
+
+static __always_inline void identify(struct cr_process *to, const struct capture_process *process)
+{
+	to->start = process->start;
+	to->pid = process->pid;
+	to->reserved = 0;
+}
+
+static __always_inline void emit_fork(void *to, const struct capture_process *child,
+				      const struct capture_process *parent, __u32 loss)
+{
+	EMIT(to, cr_fork, record, loss);
+
+	head(&record->head, CR_FORK, sizeof(*record));
+	identify(&record->process, child);
+	identify(&record->parent, parent);
+	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void emit_exec(void *to, const struct capture_process *process, __u32 type,
+				      __u32 loss)
+{
+	EMIT(to, cr_exec, record, loss);
+
+	head(&record->head, type, sizeof(*record));
+	identify(&record->process, process);
+	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void emit_exit(void *to, const struct capture_process *process, __u32 status,
+				      __u32 loss)
+{
+	EMIT(to, cr_exit, record, loss);
+
+	head(&record->head, CR_EXIT, sizeof(*record));
+	identify(&record->process, process);
+	record->status = status;
+	record->reserved = 0;
+	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tgid = BPF_CORE_READ(child, tgid), parent_tgid = BPF_CORE_READ(parent, tgid);
+	struct capture_process *process, new = {};
+
+	if (tgid == parent_tgid)
+		return 0;
+	process = bpf_map_lookup_elem(&tree, &parent_tgid);
+	if (!process)
+		return 0;
+	new.start = BPF_CORE_READ(child, start_boottime) / tick_ns;
+	new.pid = tgid;
+	if (bpf_map_update_elem(&tree, &tgid, &new, BPF_ANY)) {
+		lose(CAPTURE_LOSS_TABLE, 0);
+		return 0;
+	}
+	emit_fork(&ring, &new, process, CAPTURE_LOSS_EVENT);
+	emit_fork(&lifecycle, &new, process, CAPTURE_LOSS_LIFECYCLE);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid), old = old_pid;
+	struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid);
+
+	if (!process)
+		return 0;
+	process->image++;
+	process->connected = 0;
+	bpf_map_delete_elem(&threads, &old);
+	bpf_map_delete_elem(&threads, &tgid);
+	emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);
+	emit_exec(&lifecycle, process, CR_EXEC, CAPTURE_LOSS_LIFECYCLE);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid), tid = BPF_CORE_READ(task, pid), status;
+	struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid), gone;
+	struct signal_struct *group;
+
+	bpf_map_delete_elem(&threads, &tid);
+	if (!process)
+		return 0;
+	group = BPF_CORE_READ(task, signal);
+	if (BPF_CORE_READ(group, live.counter))
+		return 0;
+	gone = *process;
+	if (bpf_map_delete_elem(&tree, &tgid))
+		return 0;
+	status = BPF_CORE_READ(group, flags) & SIGNAL_GROUP_EXIT
+			 ? BPF_CORE_READ(group, group_exit_code)
+			 : BPF_CORE_READ(task, group_leader, exit_code);
+	emit_exit(&ring, &gone, status, CAPTURE_LOSS_EVENT);
+	emit_exit(&lifecycle, &gone, status, CAPTURE_LOSS_LIFECYCLE);
+	return 0;
+}
+
+/* The first TCP connection that a process opens: what was not captured may have gone over it. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_connect, const void *socket, int old_state, int new_state)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct capture_process *process;
+
+	if (new_state != TCP_SYN_SENT)
+		return 0;
+	process = bpf_map_lookup_elem(&tree, &tgid);
+	if (!process || process->connected)
+		return 0;
+	process->connected = 1;
+	emit_exec(&lifecycle, process, CAPTURE_EVENT_CONNECT, CAPTURE_LOSS_LIFECYCLE);
+	return 0;
+}
+
+#endif
