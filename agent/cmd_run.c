@@ -162,6 +162,8 @@ static int start_capture(struct run *run)
 		r = job_start(&run->job, &job);
 		if (r == -ENOENT)
 			log_error("-u %s: no such user", job.user);
+		else if (r == -EPERM)
+			log_error("-u %s: only root may run as another user; use sudo", job.user);
 		else if (r < 0)
 			log_error("%s: %s", o->arguments[0], strerror(-r));
 	}

@@ -34,16 +34,18 @@ struct job {
 static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
 				SIGUSR2, SIGCONT, SIGALRM, SIGWINCH};
 
-static void set_preload(const char *library)
+static int set_preload(const char *library)
 {
 	const char *before = getenv("LD_PRELOAD");
-	char text[LIMIT_PATH];
+	char *text;
+	int r;
 
-	if (before && *before)
-		snprintf(text, sizeof(text), "%s:%s", library, before);
-	else
-		snprintf(text, sizeof(text), "%s", library);
-	setenv("LD_PRELOAD", text, 1);
+	if (asprintf(&text, "%s%s%s", library, before && *before ? ":" : "", before ? before : "") <
+	    0)
+		return -ENOMEM;
+	r = setenv("LD_PRELOAD", text, 1) < 0 ? -errno : 0;
+	free(text);
+	return r;
 }
 
 /* The child's side; never returns. */
@@ -56,8 +58,8 @@ static void job_child(const struct job_opts *opts, const sigset_t *mask, int go_
 		_exit(EXIT_NOT_STARTED);
 	if (opts->user)
 		error = -user_become(opts->user);
-	if (opts->preload)
-		set_preload(opts->preload);
+	if (!error && opts->preload)
+		error = -set_preload(opts->preload);
 	if (opts->environment)
 		putenv((char *)opts->environment);
 	sigprocmask(SIG_SETMASK, mask, NULL);
@@ -110,6 +112,15 @@ static int job_fork(struct job *job, const struct job_opts *opts)
 	return r;
 }
 
+static int job_check_user(const char *name)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	if (!entry)
+		return -ENOENT;
+	return geteuid() == 0 || entry->pw_uid == geteuid() ? 0 : -EPERM;
+}
+
 int job_start(struct job **ret_job, const struct job_opts *opts)
 {
 	struct job *job = calloc(1, sizeof(*job));
@@ -122,9 +133,10 @@ int job_start(struct job **ret_job, const struct job_opts *opts)
 			    .go_fd = -1,
 			    .failed_fd = -1,
 			    .signal_fd = -1};
-	if (opts->user && !getpwnam(opts->user)) {
+	r = opts->user ? job_check_user(opts->user) : 0;
+	if (r < 0) {
 		free(job);
-		return -ENOENT;
+		return r;
 	}
 	/* Orphans of the tree stay below us, where they can still be seen. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -26,7 +26,7 @@ struct job_opts {
 /*
  * job_start - fork the command, which waits for job_release() before it begins its program.
  * Blocks the signals that job_dispatch() handles.
- * Return: 0 or a negative errno (-ENOENT: no such user).
+ * Return: 0 or a negative errno (-ENOENT: no such user; -EPERM: only root may run as this one).
  */
 int job_start(struct job **ret_job, const struct job_opts *opts);
 

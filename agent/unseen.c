@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/attach/tls.h"
@@ -35,6 +36,10 @@ struct suspect {
 	uint64_t look_again_ns;
 };
 
+struct file_key {
+	uint64_t device, inode;
+};
+
 struct unseen {
 	const struct capture *capture;
 	record_sink sink;
@@ -43,6 +48,7 @@ struct unseen {
 	bool orphans;
 	char own[LIMIT_PATH]; /* our own executable: our helpers are not of the tree */
 	struct map *suspects;
+	struct map *inside; /* file_key → the TLS library inside of it, "" for none */
 	struct buffer pids; /* of the tree that are still to be looked at */
 };
 
@@ -62,8 +68,10 @@ int unseen_new(struct unseen **ret_unseen, const struct capture *capture, pid_t 
 	procfs_exe(getpid(), unseen->own, sizeof(unseen->own));
 	buffer_init(&unseen->pids, LIMIT_PROCESSES * sizeof(pid_t));
 	r = map_new(&unseen->suspects, sizeof(struct process_key), LIMIT_PROCESSES);
+	if (r == 0)
+		r = map_new(&unseen->inside, sizeof(struct file_key), LIMIT_PROBED_FILES);
 	if (r < 0) {
-		free(unseen);
+		unseen_free(unseen);
 		return r;
 	}
 	*ret_unseen = unseen;
@@ -243,12 +251,35 @@ static const char ebpf_remedy[] = "run tollspan as root (sudo): eBPF captures mo
 				  "`tollspan check FILE` says whether this one";
 static const char no_remedy[] = "none yet: this version does not capture that library";
 
+/* Many processes run one file, and to look through it takes long. */
+static const char *library_inside(const struct unseen *unseen, const char *executable)
+{
+	static char none[] = "";
+	struct file_key key = {0};
+	struct stat status;
+	const char *name;
+
+	if (stat(executable, &status) < 0)
+		return NULL;
+	key.device = status.st_dev;
+	key.inode = status.st_ino;
+	name = map_get(unseen->inside, &key);
+	if (!name) {
+		name = tls_inside(executable);
+		name = name ? name : none;
+		/* Without room it is looked through again. */
+		map_put(unseen->inside, &key, (void *)name);
+	}
+	return *name ? name : NULL;
+}
+
 /* Why a suspect could not be captured; NULL where nothing says that it used TLS unseen. */
 static const char *reason_of(const struct unseen *unseen, const struct suspect *suspect, char *text,
 			     size_t size)
 {
 	bool preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
-	const char *inside = suspect->executable ? tls_inside(suspect->executable) : NULL;
+	const char *inside =
+		suspect->executable ? library_inside(unseen, suspect->executable) : NULL;
 
 	/* the executable only names the library that it maps */
 	if (inside && suspect->library && !strcmp(inside, suspect->library))
@@ -337,11 +368,12 @@ void unseen_free(struct unseen *unseen)
 
 	if (!unseen)
 		return;
-	while (map_next(unseen->suspects, &cursor, NULL, &value)) {
+	while (unseen->suspects && map_next(unseen->suspects, &cursor, NULL, &value)) {
 		free(((struct suspect *)value)->executable);
 		free(value);
 	}
 	buffer_free(&unseen->pids);
 	map_free(unseen->suspects);
+	map_free(unseen->inside);
 	free(unseen);
 }

@@ -20,7 +20,6 @@ struct elf_image {
 	unsigned int machine;
 	size_t n_segments;
 	GElf_Phdr segments[SEGMENTS_MAX]; /* PT_LOAD, executable */
-	GElf_Phdr interpreter;
 };
 
 static int read_segments(struct elf_image *image)
@@ -38,8 +37,6 @@ static int read_segments(struct elf_image *image)
 		    header.p_filesz > image->file_size - header.p_offset ||
 		    header.p_vaddr > UINT64_MAX - header.p_filesz)
 			continue;
-		if (header.p_type == PT_INTERP)
-			image->interpreter = header;
 		if (header.p_type == PT_LOAD && (header.p_flags & PF_X))
 			image->segments[image->n_segments++] = header;
 	}
@@ -242,20 +239,6 @@ int elf_image_needed(struct elf_image *image, int (*fn)(void *context, int tag, 
 		return 0;
 	}
 	return 0;
-}
-
-size_t elf_image_interpreter(const struct elf_image *image, char *path, size_t size)
-{
-	uint64_t length = image->interpreter.p_filesz;
-	ssize_t n;
-
-	if (!length || length >= size)
-		return 0;
-	n = pread(image->fd, path, length, (off_t)image->interpreter.p_offset);
-	if (n <= 0)
-		return 0;
-	path[n] = '\0';
-	return strlen(path);
 }
 
 void elf_image_free(struct elf_image *image)

@@ -54,9 +54,6 @@ int elf_image_offset(const struct elf_image *image, uint64_t address, uint64_t *
 int elf_image_needed(struct elf_image *image, int (*fn)(void *context, int tag, const char *text),
 		     void *context);
 
-/** elf_image_interpreter - PT_INTERP as text. Return: its length, 0 if there is none. */
-size_t elf_image_interpreter(const struct elf_image *image, char *path, size_t size);
-
 void elf_image_free(struct elf_image *image);
 
 #endif

@@ -193,16 +193,6 @@ bool ebpf_kernel_follows(const struct ebpf_kernel *kernel, pid_t pid)
 	return !bpf_map_lookup_elem(bpf_map__fd(kernel->skeleton->maps.tree), &key, &process);
 }
 
-pid_t ebpf_kernel_next(const struct ebpf_kernel *kernel, pid_t pid)
-{
-	uint32_t key = (uint32_t)pid, next;
-
-	if (bpf_map_get_next_key(bpf_map__fd(kernel->skeleton->maps.tree), pid ? &key : NULL,
-				 &next))
-		return 0;
-	return (pid_t)next;
-}
-
 static int keep_link(struct ebpf_kernel *kernel, struct bpf_link *link)
 {
 	struct bpf_link **links;

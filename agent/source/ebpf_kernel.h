@@ -35,9 +35,6 @@ int ebpf_kernel_follow(struct ebpf_kernel *kernel, pid_t pid, uint64_t start);
 
 bool ebpf_kernel_follows(const struct ebpf_kernel *kernel, pid_t pid);
 
-/** ebpf_kernel_next - walk the tree. @pid: 0 at first. Return: the next pid, 0 at the end. */
-pid_t ebpf_kernel_next(const struct ebpf_kernel *kernel, pid_t pid);
-
 /*
  * ebpf_kernel_attach - place the probes of one file; they stay until ebpf_kernel_free().
  * @fd: the file; not needed after the call.

@@ -15,7 +15,6 @@ struct watch {
 	void *context;
 	int fd;
 	bool timer;
-	bool gone; /* freed when no event of this round can still name it */
 };
 
 struct loop {
@@ -49,7 +48,7 @@ static int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fn fn, vo
 
 	if (!watch)
 		return -ENOMEM;
-	*watch = (struct watch){loop->watches, fn, context, fd, timer, false};
+	*watch = (struct watch){loop->watches, fn, context, fd, timer};
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
 		int r = -errno;
 
@@ -63,16 +62,6 @@ static int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fn fn, vo
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *context)
 {
 	return loop_watch(loop, fd, events, fn, context, false);
-}
-
-void loop_remove(struct loop *loop, int fd)
-{
-	for (struct watch *w = loop->watches; w; w = w->next) {
-		if (w->fd == fd && !w->gone) {
-			epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
-			w->gone = true;
-		}
-	}
 }
 
 int loop_every(struct loop *loop, unsigned int interval_ms, loop_fn fn, void *context)
@@ -103,24 +92,6 @@ static int loop_call(struct watch *watch, uint32_t events)
 	return watch->fn(watch->context, -1, events);
 }
 
-static void loop_sweep(struct loop *loop, bool all)
-{
-	struct watch **at = &loop->watches;
-
-	while (*at) {
-		struct watch *watch = *at;
-
-		if (!all && !watch->gone) {
-			at = &watch->next;
-			continue;
-		}
-		*at = watch->next;
-		if (watch->timer)
-			close(watch->fd);
-		free(watch);
-	}
-}
-
 int loop_run(struct loop *loop)
 {
 	struct epoll_event events[32];
@@ -132,13 +103,8 @@ int loop_run(struct loop *loop)
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		for (int i = 0; i < n && r >= 0 && !loop->stopped; i++) {
-			struct watch *watch = events[i].data.ptr;
-
-			if (!watch->gone)
-				r = loop_call(watch, events[i].events);
-		}
-		loop_sweep(loop, false);
+		for (int i = 0; i < n && r >= 0 && !loop->stopped; i++)
+			r = loop_call(events[i].data.ptr, events[i].events);
 	}
 	return r < 0 ? r : 0;
 }
@@ -152,7 +118,14 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
-	loop_sweep(loop, true);
+	while (loop->watches) {
+		struct watch *watch = loop->watches;
+
+		loop->watches = watch->next;
+		if (watch->timer)
+			close(watch->fd);
+		free(watch);
+	}
 	close(loop->epoll);
 	free(loop);
 }
