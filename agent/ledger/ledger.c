@@ -111,6 +111,18 @@ static int read_version(struct ledger *ledger, int64_t *ret_version, char *error
 	return 0;
 }
 
+/* As read_version(), in one look: another writer may be making the schema. */
+static int look_at_version(struct ledger *ledger, int64_t *ret_version, char *error, size_t size)
+{
+	int r = execute(ledger, "BEGIN");
+
+	if (r < 0)
+		return r;
+	r = read_version(ledger, ret_version, error, size);
+	sqlite3_exec(ledger->db, "COMMIT", NULL, NULL, NULL);
+	return r;
+}
+
 /* Under the write lock, for another writer may be at it too. */
 static int migrate(struct ledger *ledger, char *error, size_t size)
 {
@@ -158,7 +170,7 @@ static int bring_up_to_date(struct ledger *ledger, int64_t version, char *error,
 static int prepare_to_write(struct ledger *ledger, char *error, size_t size)
 {
 	int64_t version = 0;
-	int r = read_version(ledger, &version, error, size);
+	int r = look_at_version(ledger, &version, error, size);
 
 	if (r == 0)
 		r = enter_wal(ledger);
@@ -239,7 +251,7 @@ static int prepare_to_read(struct ledger *ledger, char *error, size_t size)
 	int r = execute(ledger, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF");
 
 	if (r == 0)
-		r = read_version(ledger, &version, error, size);
+		r = look_at_version(ledger, &version, error, size);
 	if (r == 0 && version == 0)
 		return -ENOENT;
 	if (r == 0 && version < LEDGER_VERSION) {
