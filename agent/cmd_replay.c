@@ -137,6 +137,11 @@ static int replay(const struct options *options, struct capture_file *file, cons
 			log_error("%s: %s", options->ledger, strerror(-r));
 			status = EXIT_FAILURE;
 		}
+		r = store_scratch_failure(store);
+		if (r < 0) {
+			log_error("replay: %s; what is shown is not whole", strerror(-r));
+			status = EXIT_FAILURE;
+		}
 	}
 	pipeline_free(pipeline);
 	store_free(store);

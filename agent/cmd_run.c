@@ -342,6 +342,9 @@ static void report_failures(struct run *run)
 	if (r < 0)
 		log_error("%s: %s; %" PRIu64 " events are missing there", run->ledger, strerror(-r),
 			  events);
+	r = store_scratch_failure(run->store);
+	if (r < 0)
+		log_error("%s: %s; the summary is not whole", run->command, strerror(-r));
 	if (run->recorder && pipeline_sink_errors(run->pipeline, &r))
 		log_error("%s: %s; the capture file is not whole", run->options.output,
 			  strerror(-r));

@@ -14,6 +14,7 @@ struct store {
 	struct ledger *ledger; /* NULL: none */
 	int failure;           /* the ledger's first error */
 	uint64_t events_lost;  /* that it did not take */
+	int scratch_failure;   /* the scratch ledger's first error */
 };
 
 int store_open(struct store **ret_store, const char *command, int64_t wall_ns)
@@ -56,6 +57,8 @@ int store_add_ledger(struct store *store, const char *path, char *error, size_t 
 /* The scratch ledger's own result counts; the user's ledger is noted apart. */
 static int note(struct store *store, int scratch, int ledger)
 {
+	if (scratch < 0 && scratch != -EALREADY && !store->scratch_failure)
+		store->scratch_failure = scratch;
 	/* A settled call that is replayed with another card keeps its first price there. */
 	if (ledger < 0 && ledger != -EALREADY) {
 		store->events_lost++;
@@ -120,6 +123,11 @@ int store_failure(const struct store *store, uint64_t *ret_events)
 {
 	*ret_events = store->events_lost + (store->ledger ? ledger_lost(store->ledger) : 0);
 	return store->failure;
+}
+
+int store_scratch_failure(const struct store *store)
+{
+	return store->scratch_failure;
 }
 
 struct ledger *store_scratch(struct store *store)

@@ -35,6 +35,9 @@ void store_commit(struct store *store);
  */
 int store_failure(const struct store *store, uint64_t *ret_events);
 
+/** store_scratch_failure - the first event's error that reports lack for it; 0 if none. */
+int store_scratch_failure(const struct store *store);
+
 /** store_scratch - the ledger that holds just what came, for queries. */
 struct ledger *store_scratch(struct store *store);
 
