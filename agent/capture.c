@@ -172,13 +172,14 @@ static int on_ebpf_record(void *context, const struct cr_head *record)
 	return capture->sink(capture->context, record);
 }
 
-static int start_ebpf(struct capture *capture, char *error, size_t error_size)
+static int start_ebpf(struct capture *capture, pid_t attach, char *error, size_t error_size)
 {
 	struct ebpf_opts opts = {
 		.sink = on_ebpf_record,
 		.context = capture,
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
+		.attach = attach,
 		.find_sites = site_find,
 		.describe = proc_record,
 	};
@@ -214,8 +215,8 @@ static int on_ebpf(void *context, int fd, uint32_t events)
 
 /* ---- both ---- */
 
-int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attach, record_sink sink,
-		void *context, char *error, size_t error_size)
+int capture_new(struct capture **ret_capture, enum capture_mode mode, pid_t attach,
+		record_sink sink, void *context, char *error, size_t error_size)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
 	int r = -EPERM;
@@ -234,7 +235,7 @@ int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attac
 	} else if (mode == CAPTURE_PRELOAD) {
 		r = start_preload(capture, error, error_size);
 	} else if (mode == CAPTURE_EBPF || attach || geteuid() == 0) {
-		r = start_ebpf(capture, error, error_size);
+		r = start_ebpf(capture, attach, error, error_size);
 	}
 	if (r < 0 && mode == CAPTURE_AUTO && !attach) {
 		if (*error)

@@ -22,12 +22,12 @@ struct preload_silent;
 
 /*
  * capture_new - choose the source, and make it ready.
- * @attach: a process that runs already is to be followed.
+ * @attach: the process that runs already and is to be followed; 0: a child of ours is.
  * @error: on failure what is wrong and what to do, for a person.
  * Return: 0 or a negative errno.
  */
-int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attach, record_sink sink,
-		void *context, char *error, size_t error_size);
+int capture_new(struct capture **ret_capture, enum capture_mode mode, pid_t attach,
+		record_sink sink, void *context, char *error, size_t error_size);
 
 /** capture_kind - which it is. */
 enum cr_capture capture_kind(const struct capture *capture);

@@ -49,7 +49,9 @@ struct attacher {
 	struct ring_buffer *lifecycle;
 	struct map *watched; /* pid_t → struct watched */
 	uint64_t lifecycle_lost;
-	bool swept; /* no process has ended since the last sweep */
+	uint64_t attach_start;  /* of opts->attach, as it was before the reader spoke */
+	struct cr_process root; /* the process that was followed last; pid 0: none */
+	bool swept;             /* no process has ended since the last sweep */
 };
 
 /* ---- what the reader is told ---- */
@@ -365,20 +367,38 @@ struct walk {
 	size_t n, room;
 };
 
-/* Put a process in the tree. Return: 1 if it is new there, 0, or a negative errno. */
-static int follow_one(struct attacher *attacher, pid_t pid, unsigned int flags)
+/*
+ * The reader has no privilege, and may have been taken over by what it reads: it may have its own
+ * children followed, or the one process that was named before it gave its privilege up.
+ */
+static bool may_follow(const struct attacher *attacher, pid_t pid, const struct procfs_stat *stat)
 {
+	const struct ebpf_opts *opts = attacher->opts;
+
+	if (opts->attach)
+		return pid == opts->attach && stat->start == attacher->attach_start;
+	return stat->parent == opts->reader;
+}
+
+/* Put a process in the tree. Return: 1 if it is new there, 0, or a negative errno. */
+static int follow_one(struct attacher *attacher, pid_t pid, bool root, unsigned int flags)
+{
+	struct cr_process process = {.pid = (cr_u32)pid};
 	struct procfs_stat stat;
 	struct watched *watched;
 	int added, r = procfs_stat(pid, &stat);
 
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
+	if (root && !may_follow(attacher, pid, &stat))
+		return -EPERM;
 	added = ebpf_kernel_follow(attacher->kernel, pid, stat.start);
 	if (added < 0)
 		return added;
-	watched = watched_get(attacher,
-			      &(struct cr_process){.pid = (cr_u32)pid, .start = stat.start});
+	process.start = stat.start;
+	if (root)
+		attacher->root = process;
+	watched = watched_get(attacher, &process);
 	if (!watched)
 		return -ENOMEM;
 	note_executable(watched, pid);
@@ -424,7 +444,7 @@ static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
 		/* A tree that holds the reader itself: it would capture its own capturing. */
 		if (walk.pids[i] == attacher->opts->reader || walk.pids[i] == getpid())
 			continue;
-		added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
+		added = follow_one(attacher, walk.pids[i], i == 0, i ? 0 : flags);
 
 		if (added < 0 && (i == 0 || added != -ESRCH))
 			r = added;
@@ -433,6 +453,25 @@ static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
 	}
 	free(walk.pids);
 	return r;
+}
+
+/* What job passes on to the command, and to it alone. */
+static int kill_root(const struct attacher *attacher, pid_t pid, uint32_t number)
+{
+	static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+					SIGUSR2, SIGCONT, SIGALRM, SIGWINCH};
+	struct procfs_stat stat;
+
+	if (pid <= 0 || (cr_u32)pid != attacher->root.pid)
+		return -EPERM;
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++) {
+		if (number != (uint32_t)passed_on[i])
+			continue;
+		if (procfs_stat(pid, &stat) < 0 || stat.start != attacher->root.start)
+			return -ESRCH;
+		return kill(pid, passed_on[i]) < 0 ? -errno : 0;
+	}
+	return -EPERM;
 }
 
 static int finish(struct attacher *attacher)
@@ -459,9 +498,7 @@ static int answer(struct attacher *attacher, const struct seam_message *message,
 		r = follow(attacher, message->value, message->argument & CR_PROC_ROOT);
 		break;
 	case SEAM_KILL:
-		r = -ESRCH;
-		if (message->value > 0 && ebpf_kernel_follows(attacher->kernel, message->value))
-			r = kill(message->value, (int)message->argument) < 0 ? -errno : 0;
+		r = kill_root(attacher, message->value, message->argument);
 		break;
 	case SEAM_FINISH:
 		r = finish(attacher);
@@ -556,8 +593,11 @@ int attacher_run(const struct ebpf_opts *opts, int socket)
 	struct attacher attacher = {.opts = opts, .socket = socket, .swept = true};
 	struct seam_message ready = {.type = SEAM_READY};
 	enum kernel_step step = KERNEL_OPEN;
+	struct procfs_stat stat;
 	int fds[SEAM_FDS_MAX], r;
 
+	if (opts->attach && !procfs_stat(opts->attach, &stat))
+		attacher.attach_start = stat.start;
 	r = set_up(&attacher, &step);
 	if (!r)
 		r = set_up_loop(&attacher);

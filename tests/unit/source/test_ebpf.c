@@ -506,6 +506,95 @@ TEST(outside_the_tree_nothing)
 	clean_up();
 }
 
+static void child_pauses(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pause();
+	_exit(0);
+}
+
+/* A child of a child of ours. */
+static pid_t start_grandchild(pid_t *ret_child)
+{
+	pid_t grandchild = 0;
+	int pair[2];
+
+	CHECK(!pipe2(pair, O_CLOEXEC));
+	*ret_child = fork();
+	if (!*ret_child) {
+		grandchild = fork();
+		if (!grandchild)
+			child_pauses();
+		if (write(pair[1], &grandchild, sizeof(grandchild)) != sizeof(grandchild))
+			_exit(1);
+		child_pauses();
+	}
+	CHECK(read(pair[0], &grandchild, sizeof(grandchild)) == sizeof(grandchild));
+	close(pair[0]);
+	close(pair[1]);
+	return grandchild;
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
+TEST(only_our_children_are_followed)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t child, grandchild;
+
+	set_up(&opts);
+	grandchild = start_grandchild(&child);
+	CHECK_INT(ebpf_source_follow(capture.source, grandchild, true), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, 1, true), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, getpid(), true), 0);
+	CHECK_INT(count_type(CR_PROC), 0);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGTERM), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
+	CHECK_INT(ebpf_source_kill(capture.source, grandchild, SIGTERM), -EPERM);
+	end_child(child);
+	clean_up();
+}
+
+TEST(only_the_named_process_is_followed)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t child, grandchild = start_grandchild(&child);
+
+	opts.attach = grandchild;
+	set_up(&opts);
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, grandchild, true), 0);
+	end_child(child);
+	clean_up();
+}
+
+TEST(only_signals_that_are_passed_on)
+{
+	struct ebpf_opts opts = usual_opts();
+	int status;
+	pid_t child;
+
+	set_up(&opts);
+	child = fork();
+	if (!child)
+		child_pauses();
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGKILL), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGSTOP), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, 0), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, -1, SIGTERM), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGTERM), 0);
+	CHECK(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGTERM), -ESRCH);
+	clean_up();
+}
+
 static int many_small(struct pair_log *log, const char *path)
 {
 	struct pair_library library;
