@@ -344,19 +344,18 @@ const struct control *capture_control(struct capture *capture)
 	return capture->ebpf ? ebpf_source_control(capture->ebpf) : &capture->preload_control;
 }
 
-/* Is there something to probe in the executable of a process? */
-static bool executable_has_sites(const struct capture *capture, pid_t pid)
+bool capture_reaches(const struct capture *capture, const char *path)
 {
 	static char yes, no;
 	struct probe_site sites[LIMIT_SITES];
 	struct file_key key;
 	struct stat status;
-	char path[64];
 	void *known;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (!capture->ebpf)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &status) < 0) {
@@ -384,10 +383,12 @@ static enum capture_sight ebpf_sight(const struct capture *capture,
 				     const struct process_key *process)
 {
 	pid_t pid = (pid_t)process->pid;
+	char path[64];
 
 	if (map_get(capture->called, process))
 		return SIGHT_CALLED;
-	if (procfs_mappings(pid, on_mapping, NULL) > 0 || executable_has_sites(capture, pid))
+	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+	if (procfs_mappings(pid, on_mapping, NULL) > 0 || capture_reaches(capture, path))
 		return SIGHT_READY;
 	return SIGHT_NONE;
 }
@@ -416,10 +417,10 @@ bool capture_used_network(const struct capture *capture, const struct process_ke
 	       preload_source_connects(capture->preload, process->pid, process->start);
 }
 
-int capture_silent(const struct capture *capture,
-		   int (*fn)(void *context, const struct preload_silent *silent), void *context)
+int capture_silent(const struct capture *capture, silent_fn fn, void *context)
 {
-	return capture->preload ? preload_source_silent(capture->preload, fn, context) : 0;
+	return capture->ebpf ? ebpf_source_silent(capture->ebpf, fn, context)
+			     : preload_source_silent(capture->preload, fn, context);
 }
 
 void capture_free(struct capture *capture)

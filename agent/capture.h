@@ -18,7 +18,6 @@
 #include "agent/util/loop.h"
 
 struct capture;
-struct preload_silent;
 
 /*
  * capture_new - choose the source, and make it ready.
@@ -67,19 +66,21 @@ enum capture_sight {
 /** capture_sight - how a process can be seen, also after its end. */
 enum capture_sight capture_sight(const struct capture *capture, const struct process_key *process);
 
+/** capture_reaches - is there something to probe in a file? False with the shim. */
+bool capture_reaches(const struct capture *capture, const char *path);
+
 /*
  * capture_used_network - did a process that the shim is in connect to the internet? Also after its
- *	end. False with eBPF, and where the shim is not.
+ *	end. False with eBPF, which tells at the end (capture_silent()), and where the shim is not.
  */
 bool capture_used_network(const struct capture *capture, const struct process_key *process);
 
 /*
- * capture_silent - call back with each process that the shim is in and that may have used TLS, but
- *	of which nothing came (agent/source/preload.h). None with eBPF.
+ * capture_silent - call back with each process that reached for the network, but of which nothing
+ *	came, as the source knows it: the shim is in it, or eBPF found nothing to probe in it.
  * Return: 0, or what the callback returned.
  */
-int capture_silent(const struct capture *capture,
-		   int (*fn)(void *context, const struct preload_silent *silent), void *context);
+int capture_silent(const struct capture *capture, silent_fn fn, void *context);
 
 void capture_free(struct capture *capture);
 

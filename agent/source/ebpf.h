@@ -96,12 +96,20 @@ int ebpf_source_fd(const struct ebpf_source *source);
 /*
  * ebpf_source_dispatch - give all records that are there to the sink: CLOCK once at first, TICK
  *	four times a second, LOST where counters have grown.
- * Return: 0; the sink's error; -EPIPE when the attacher has died: nothing more is captured.
+ * Return: 0; the sink's error; -EPIPE when the attacher has died: nothing more is captured, which
+ *	a LOST record says once.
  */
 int ebpf_source_dispatch(struct ebpf_source *source);
 
 /** ebpf_source_finish - what the attacher still has to tell, then the rest. Return: as dispatch. */
 int ebpf_source_finish(struct ebpf_source *source);
+
+/*
+ * ebpf_source_silent - call back with each process that opened a TCP connection and in which
+ *	nothing was probed: EXE and MAPPING as of its end or, after ebpf_source_finish(), of then.
+ * Return: 0, or what the callback returned.
+ */
+int ebpf_source_silent(const struct ebpf_source *source, silent_fn fn, void *context);
 
 /** ebpf_source_control - verdicts; the table is good as long as the source. */
 const struct control *ebpf_source_control(struct ebpf_source *source);
