@@ -27,6 +27,7 @@
 
 #define SWEEP_MS 5000
 #define PATH_SIZE 4096
+#define RECENT 256
 
 /* What is remembered of a process while it is in the tree. */
 struct watched {
@@ -38,6 +39,12 @@ struct watched {
 	bool reported;        /* that nothing of it is probed */
 };
 
+/* A mapping of some process; of one that is gone nothing else tells its file. */
+struct recent {
+	pid_t pid;
+	char path[MAPPING_PATH_SIZE];
+};
+
 struct attacher {
 	const struct ebpf_opts *opts;
 	int socket;
@@ -46,6 +53,8 @@ struct attacher {
 	struct finder *finder;
 	struct probed_files *files;
 	struct mapping_watch *watch;
+	struct recent recent[RECENT]; /* the last mappings, of all processes */
+	size_t n_recent;              /* since the start */
 	struct ring_buffer *lifecycle;
 	struct map *watched; /* pid_t → struct watched */
 	uint64_t lifecycle_lost;
@@ -180,8 +189,33 @@ static void note_path(struct watched *watched, unsigned int tag, const char *pat
 		record_add_field(hello, tag, path, length);
 }
 
-/* @otherwise: how it was called, for a process that is gone already. */
-static void note_executable(struct watched *watched, pid_t pid, const char *otherwise)
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* What a process ran that is gone already. @called: its path as it was given, maybe relative. */
+static void note_called(const struct attacher *attacher, struct watched *watched,
+			const char *called)
+{
+	size_t n = attacher->n_recent < RECENT ? attacher->n_recent : RECENT;
+
+	for (size_t i = 1; *called != '/' && i <= n; i++) {
+		const struct recent *recent = &attacher->recent[(attacher->n_recent - i) % RECENT];
+
+		if ((cr_u32)recent->pid == watched->process.pid &&
+		    !strcmp(base_name(recent->path), base_name(called)))
+			called = recent->path;
+	}
+	if (*called == '/')
+		note_path(watched, CR_FIELD_EXE, called);
+}
+
+/* @called: how it was, for a process that is gone already; may be NULL. */
+static void note_executable(const struct attacher *attacher, struct watched *watched, pid_t pid,
+			    const char *called)
 {
 	char path[PATH_SIZE];
 
@@ -189,8 +223,8 @@ static void note_executable(struct watched *watched, pid_t pid, const char *othe
 	watched->connected = watched->reported = false;
 	if (procfs_exe(pid, path, sizeof(path)) > 0)
 		note_path(watched, CR_FIELD_EXE, path);
-	else if (otherwise && *otherwise == '/')
-		note_path(watched, CR_FIELD_EXE, otherwise);
+	else if (called)
+		note_called(attacher, watched, called);
 }
 
 /* Probe what a range of a process's memory maps. The kernel opens it: no path is involved. */
@@ -264,6 +298,12 @@ static void on_mapping(void *context, const struct mapping_event *event)
 		scan_tree(attacher);
 		return;
 	}
+	if (*event->path == '/') {
+		struct recent *recent = &attacher->recent[attacher->n_recent++ % RECENT];
+
+		recent->pid = event->pid;
+		snprintf(recent->path, sizeof(recent->path), "%s", event->path);
+	}
 	/* The event may be here before that of the fork. */
 	watched = map_get(attacher->watched, &key);
 	if (!watched && !ebpf_kernel_follows(attacher->kernel, event->pid))
@@ -298,7 +338,7 @@ static int process_began(struct attacher *attacher, const struct capture_began *
 	if (!watched)
 		return 0;
 	r = report_silent(attacher, watched);
-	note_executable(watched, pid, record->path);
+	note_executable(attacher, watched, pid, record->path);
 	scan_process(attacher, watched, pid);
 	return r < 0 ? r : describe(attacher, watched, 0);
 }
@@ -410,7 +450,7 @@ static int follow_one(struct attacher *attacher, pid_t pid, bool root, unsigned 
 	watched = watched_get(attacher, &process);
 	if (!watched)
 		return -ENOMEM;
-	note_executable(watched, pid, NULL);
+	note_executable(attacher, watched, pid, NULL);
 	scan_process(attacher, watched, pid);
 	if (procfs_has_internet_socket(pid) > 0)
 		watched->connected = true;

@@ -24,8 +24,13 @@ struct mapping_watch {
 struct mmap_record {
 	struct perf_event_header header;
 	uint32_t pid, tid;
-	uint64_t address, length;
+	uint64_t address, length, offset;
+	uint32_t major, minor;
+	uint64_t inode, inode_generation;
+	uint32_t protection, flags;
 };
+
+_Static_assert(sizeof(struct mmap_record) == 72, "the path follows");
 
 static int open_processor(struct mapping_watch *watch, int processor)
 {
@@ -103,6 +108,17 @@ static void copy_out(const uint8_t *ring, uint64_t size, uint64_t at, void *to, 
 	memcpy((uint8_t *)to + first, ring, length - first);
 }
 
+/* What follows the head: a path, NUL-terminated and padded. */
+static void copy_path(const uint8_t *ring, uint64_t size, uint64_t at,
+		      const struct mmap_record *record, char path[MAPPING_PATH_SIZE])
+{
+	size_t length = record->header.size - sizeof(*record);
+
+	length = length < MAPPING_PATH_SIZE ? length : MAPPING_PATH_SIZE - 1;
+	copy_out(ring, size, at + sizeof(*record), path, length);
+	path[length] = '\0';
+}
+
 static void drain_processor(struct mapping_watch *watch, size_t i, mapping_fn fn, void *context)
 {
 	struct perf_event_mmap_page *page = watch->pages[i];
@@ -113,6 +129,7 @@ static void drain_processor(struct mapping_watch *watch, size_t i, mapping_fn fn
 	while (tail < head) {
 		struct mapping_event event = {0};
 		struct mmap_record record = {0};
+		char path[MAPPING_PATH_SIZE];
 
 		copy_out(ring, size, tail, &record.header, sizeof(record.header));
 		if (record.header.size < sizeof(record.header))
@@ -123,6 +140,8 @@ static void drain_processor(struct mapping_watch *watch, size_t i, mapping_fn fn
 			event.pid = (pid_t)record.pid;
 			event.start = record.address;
 			event.length = record.length;
+			copy_path(ring, size, tail, &record, path);
+			event.path = path;
 			fn(context, &event);
 		} else if (record.header.type == PERF_RECORD_LOST) {
 			fn(context, &event);

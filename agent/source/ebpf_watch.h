@@ -10,11 +10,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define MAPPING_PATH_SIZE 512
+
 struct mapping_watch;
 
 struct mapping_event {
 	pid_t pid; /* 0: events were lost, of no one process */
 	uint64_t start, length;
+	const char *path; /* as its namespace names it, a long one cut; borrowed */
 };
 
 typedef void (*mapping_fn)(void *context, const struct mapping_event *event);
