@@ -243,6 +243,29 @@ TEST(libraries_of_this_program)
 	CHECK(program.found && library.found);
 }
 
+static int count(void *context, const char *path)
+{
+	(*(unsigned int *)context)++;
+	return 0;
+}
+
+/* A list of folders, of an environment or of a file, that would have paths tried without end. */
+TEST(lookups_are_bounded)
+{
+	size_t n = LIMIT_LIBRARY_LOOKUPS + 1;
+	unsigned int all = 0, some = 0;
+	char *list = malloc(3 * n + 1);
+
+	CHECK(list);
+	for (size_t i = 0; i < n; i++)
+		memcpy(list + 3 * i, "/~:", 4);
+	CHECK_INT(libs_of("/proc/self/exe", NULL, count, &all), 0);
+	CHECK_INT(libs_of("/proc/self/exe", list, count, &some), 0);
+	free(list);
+	CHECK(all > 1);
+	CHECK_INT(some, 1);
+}
+
 TEST(interpreter_of_a_script)
 {
 	char folder[] = "/tmp/tollspan-test-XXXXXX", path[128];
