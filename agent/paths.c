@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/limits.h"
+#include "agent/user.h"
 
 /* Under sudo $HOME may still be another user's: it counts where it is ours. */
 static const char *home_folder(void)
@@ -25,11 +26,10 @@ static const char *home_folder(void)
 }
 
 /* An XDG folder that sudo carried over is the other user's too. */
-static int xdg_path(const char *variable, const char *fallback, const char *name, char *path,
-		    size_t size)
+static int xdg_path(const char *home, const char *variable, const char *fallback, const char *name,
+		    char *path, size_t size)
 {
 	const char *folder = getenv("SUDO_UID") ? NULL : getenv(variable);
-	const char *home = home_folder();
 	int n;
 
 	if (folder && *folder == '/')
@@ -58,14 +58,18 @@ static int make_parents(const char *path)
 
 int paths_state(const char *name, char *path, size_t size)
 {
-	int r = xdg_path("XDG_STATE_HOME", ".local/state", name, path, size);
+	int r = xdg_path(home_folder(), "XDG_STATE_HOME", ".local/state", name, path, size);
 
 	return r < 0 ? r : make_parents(path);
 }
 
 int paths_config(const char *name, char *path, size_t size)
 {
-	return xdg_path("XDG_CONFIG_HOME", ".config", name, path, size);
+	const char *invoker = user_invoker();
+	const struct passwd *entry = invoker ? getpwnam(invoker) : NULL;
+
+	return xdg_path(entry ? entry->pw_dir : home_folder(), "XDG_CONFIG_HOME", ".config", name,
+			path, size);
 }
 
 int paths_ledger(char *path, size_t size)
