@@ -108,6 +108,18 @@ static int open_store(const struct options *options, struct store **ret_store)
 	return r;
 }
 
+/* What is behind the damage was not seen: the totals are not complete. */
+static void feed_damage(struct pipeline *pipeline)
+{
+	struct cr_lost lost = {
+		.head = {.length = sizeof(lost), .type = CR_LOST, .version = CR_VERSION},
+		.cause = CR_CAUSE_MALFORMED,
+		.records = 1,
+	};
+
+	pipeline_feed(pipeline, &lost.head);
+}
+
 static int replay(const struct options *options, struct capture_file *file, const char *path)
 {
 	struct pipeline *pipeline = NULL;
@@ -127,6 +139,8 @@ static int replay(const struct options *options, struct capture_file *file, cons
 	if (r == 0) {
 		r = capture_file_feed(file, on_record, pipeline);
 		status = r < 0 ? tell_file_error(file, path, r) : 0;
+		if (r < 0)
+			feed_damage(pipeline);
 		r = pipeline_end(pipeline);
 		store_commit(store);
 		if (r < 0 || show(options, store) < 0)

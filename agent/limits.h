@@ -60,6 +60,7 @@
 
 /* names and paths */
 #define LIMIT_PATH (4 * KIB)
+#define LIMIT_USER 256
 
 /* trace */
 #define LIMIT_PROCESSES 65536                       /* known at once */

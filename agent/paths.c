@@ -12,17 +12,16 @@
 #include "agent/limits.h"
 #include "agent/user.h"
 
-/* Under sudo $HOME may still be another user's: it counts where it is ours. */
+/* Where sudo was called and its privilege is given up, $HOME may still be root's. */
 static const char *home_folder(void)
 {
 	const char *home = getenv("HOME");
 	const struct passwd *entry;
-	struct stat status;
 
-	if (home && stat(home, &status) == 0 && status.st_uid == geteuid())
+	if (home && *home && (!getenv("SUDO_UID") || geteuid() == 0))
 		return home;
 	entry = getpwuid(geteuid());
-	return entry && *entry->pw_dir ? entry->pw_dir : home;
+	return entry && *entry->pw_dir ? entry->pw_dir : NULL;
 }
 
 /* An XDG folder that sudo carried over is the other user's too. */
@@ -65,11 +64,10 @@ int paths_state(const char *name, char *path, size_t size)
 
 int paths_config(const char *name, char *path, size_t size)
 {
-	const char *invoker = user_invoker();
-	const struct passwd *entry = invoker ? getpwnam(invoker) : NULL;
+	struct user invoker;
+	const char *home = user_invoker(&invoker) == 0 ? invoker.home : home_folder();
 
-	return xdg_path(entry ? entry->pw_dir : home_folder(), "XDG_CONFIG_HOME", ".config", name,
-			path, size);
+	return xdg_path(home, "XDG_CONFIG_HOME", ".config", name, path, size);
 }
 
 int paths_ledger(char *path, size_t size)
