@@ -52,6 +52,7 @@
 #define LIMIT_CHARGES 64       /* charges of one call */
 #define LIMIT_ATTRIBUTES 32    /* further attributes of one call */
 #define LIMIT_CALLS 65536      /* open at once */
+#define LIMIT_UNREAD 4096      /* requests that are not read, open at once */
 #define LIMIT_BACKGROUND 512   /* ids of responses that are made in the background */
 
 /* options */

@@ -331,7 +331,7 @@ static int make_stages(struct pipeline *p, const struct pipeline_opts *opts)
 	if (r == 0)
 		r = http_new(&p->http, &http);
 	if (r == 0)
-		r = provider_new(&p->provider, on_call, p);
+		r = provider_new(&p->provider, on_call, on_loss, p);
 	if (r == 0)
 		r = trace_new(&p->trace, &trace);
 	return r;

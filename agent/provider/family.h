@@ -61,13 +61,26 @@ void host_find(const char *name, struct host *ret_host);
 
 /*
  * family_find - the family of a request.
- * @path: without query.
- * @groups: those that the host is said to speak.
+ * @path: @length bytes, without query.
+ * @wanted: groups that the host is said to speak.
  * @vouched: paths that say too little by themselves count as well.
  * Return: NULL where there is none.
  */
-const struct family *family_find(const char *method, const char *path, unsigned int groups,
-				 bool vouched);
+const struct family *family_find(const char *method, const char *path, size_t length,
+				 unsigned int wanted, bool vouched);
+
+/** path_matches - the path ends in the shape, or in the shape and slashes. */
+bool path_matches(const char *path, size_t length, const char *shape);
+
+/*
+ * free_post - a POST to a host that bills, of no family, that costs nothing.
+ * @path: @length bytes, without query.
+ * @groups: those that the host is billed as; 0 where it is none of them.
+ */
+bool free_post(const char *path, size_t length, unsigned int groups);
+
+/** family_group_name - the provider of one group; NULL of none and of several. */
+const char *family_group_name(unsigned int wanted);
 
 /** family_group_by_name - 0 where there is none. */
 enum family_group family_group_by_name(const char *name, size_t length);
