@@ -183,7 +183,7 @@ static int start_capture(struct run *run)
 	char error[512] = "";
 	int r;
 
-	r = capture_new(&run->capture, o->capture, o->pid != 0, on_record, run, error,
+	r = capture_new(&run->capture, o->capture, o->pid, on_record, run, error,
 			sizeof(error));
 	if (r < 0) {
 		log_error("%s", *error ? error : strerror(-r));

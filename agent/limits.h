@@ -25,6 +25,9 @@
 #define LIMIT_PROBED_FILES 4096       /* files with probes in them, and files known to have none */
 #define LIMIT_PROC_RECORD (32 * KIB)  /* bytes of a PROC record */
 
+#define LIMIT_HELLO (32 * KIB)  /* bytes of what one process runs and maps */
+#define LIMIT_SILENT (16 * MIB) /* bytes of what is kept of processes with nothing to probe */
+
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
 #define LIMIT_CONN_IDLE_NS (3600ull * 1000000000) /* without a byte, then forgotten */

@@ -539,7 +539,7 @@ uint64_t preload_source_connects(const struct preload_source *source, uint32_t p
 	return p ? connects_of(p) : 0;
 }
 
-int preload_source_silent(const struct preload_source *source, preload_silent_fn fn, void *context)
+int preload_source_silent(const struct preload_source *source, silent_fn fn, void *context)
 {
 	size_t cursor = 0;
 	void *value;
@@ -547,7 +547,7 @@ int preload_source_silent(const struct preload_source *source, preload_silent_fn
 
 	while (!ret && map_next(source->processes, &cursor, NULL, &value)) {
 		const struct process *p = value;
-		struct preload_silent silent = {
+		struct silent_process silent = {
 			.process = p->key,
 			.answered = is_attached(p),
 			.connects = connects_of(p),
