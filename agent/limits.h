@@ -14,10 +14,13 @@
 #define LIMIT_SITES 16              /* probe sites of one file */
 #define LIMIT_SYMBOLS (8ul << 20)   /* symbols of one table that are looked at */
 #define LIMIT_SYMBOL_TABLE (256 * MIB)
-#define LIMIT_FUNCTION (2 * KIB)  /* bytes of an exported function that are disassembled */
-#define LIMIT_NEEDED 256          /* libraries that one executable needs */
-#define LIMIT_PROC_FILE (1 * MIB) /* bytes read of one file of /proc */
-#define LIMIT_SOCKETS 65536       /* internet sockets of one network namespace that are compared */
+#define LIMIT_SYMBOL_NAME 64        /* bytes of a symbol's name that is compared */
+#define LIMIT_FUNCTION (2 * KIB)    /* bytes of an exported function that are disassembled */
+#define LIMIT_NEEDED 256            /* libraries that one executable needs */
+#define LIMIT_LIBRARY_LOOKUPS 16384 /* paths that are tried for all of them */
+#define LIMIT_FINDER_SECONDS 2      /* processor time for one file */
+#define LIMIT_PROC_FILE (1 * MIB)   /* bytes read of one file of /proc */
+#define LIMIT_SOCKETS 65536 /* internet sockets of one network namespace that are compared */
 #define LIMIT_LIBRARY_CACHE (16 * MIB) /* ld.so.cache */
 
 /* source */
