@@ -21,8 +21,7 @@ struct path_shape {
 struct family {
 	const char *name;
 	const char *operation;
-	const char *provider; /* where no host names one */
-	enum family_group group;
+	enum family_group group;         /* also the provider, where no host names one */
 	const struct path_shape *shapes; /* to one without suffix */
 	bool free; /* costs nothing, but for a poll that is the first to tell */
 	bool poll; /* asks for a response that was made earlier */
@@ -43,6 +42,11 @@ struct family {
 	/* No more comes. May be NULL. */
 	void (*finish)(struct call *call);
 };
+
+/* Members of a family that reads request and response, each by the name that its file gives it. */
+#define FAMILY_READ_WHOLE                                                                 \
+	.request = &request_spec, .response = &response_spec, .on_response = on_response, \
+	.plausible = plausible, .request_done = request_done, .message = message
 
 extern const struct family family_openai_chat, family_openai_responses, family_anthropic_messages;
 extern const struct family family_openai_poll, family_openai_count, family_openai_models;

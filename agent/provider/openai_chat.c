@@ -242,13 +242,7 @@ static const struct path_shape shapes[] = {
 const struct family family_openai_chat = {
 	.name = "openai.chat",
 	.operation = "chat",
-	.provider = "openai",
 	.group = GROUP_OPENAI,
 	.shapes = shapes,
-	.request = &request_spec,
-	.response = &response_spec,
-	.on_response = on_response,
-	.plausible = plausible,
-	.request_done = request_done,
-	.message = message,
+	FAMILY_READ_WHOLE,
 };

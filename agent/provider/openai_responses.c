@@ -342,15 +342,9 @@ static const struct path_shape shapes[] = {
 const struct family family_openai_responses = {
 	.name = "openai.responses",
 	.operation = "chat",
-	.provider = "openai",
 	.group = GROUP_OPENAI,
 	.shapes = shapes,
-	.request = &request_spec,
-	.response = &response_spec,
-	.on_response = on_response,
-	.plausible = plausible,
-	.request_done = request_done,
-	.message = message,
+	FAMILY_READ_WHOLE,
 	.finish = finish,
 };
 
@@ -362,7 +356,6 @@ static const struct path_shape poll_shapes[] = {
 const struct family family_openai_poll = {
 	.name = "openai.responses.poll",
 	.operation = "retrieve_response",
-	.provider = "openai",
 	.group = GROUP_OPENAI,
 	.shapes = poll_shapes,
 	.free = true,

@@ -217,7 +217,8 @@ static void fill_call(struct call *call, const struct exchange_event *event,
 	call->provider_known = target->billed & call->family->group;
 	call->port = target->port;
 	call_set(call, CALL_PROVIDER,
-		 target->known.provider ? target->known.provider : call->family->provider);
+		 target->known.provider ? target->known.provider
+					: family_group_name(call->family->group));
 	call_set(call, CALL_REGION, target->known.region);
 	call_set(call, CALL_METHOD, event->method);
 	call_set_bytes(call, CALL_PATH, event->target, path);
@@ -243,10 +244,8 @@ static int leave_unread(struct provider *provider, const struct exchange_event *
 		   : !target->vouched || strcasecmp(event->method, "POST") != 0 ||
 			     free_post(event->target, length, target->billed))
 		return EXCHANGE_IGNORE;
-	if (!name && family)
-		name = family->provider;
-	else if (!name)
-		name = family_group_name(target->billed);
+	if (!name)
+		name = family_group_name(family ? family->group : target->billed);
 	r = unread_begin(provider->unread, event, cause, name ? name : target->host, length);
 	return r < 0 ? r : EXCHANGE_IGNORE;
 }
