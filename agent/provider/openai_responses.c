@@ -224,7 +224,7 @@ static void take_usage(struct call *call, const char *text)
 		return;
 	read_usage(json, &usage, &fault);
 	cJSON_Delete(json);
-	call->usage_fault = fault;
+	call->usage_fault = fault || usage_is_one_sided(&usage);
 	usage_exclude(&usage, &call->usage_fault);
 	if (!usage.present)
 		return;

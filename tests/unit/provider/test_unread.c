@@ -215,7 +215,8 @@ TEST(a_long_path_is_cut_and_its_call_kept)
 	struct exchange x = {
 		.target = target,
 		.request = "{\"model\":\"m\"}",
-		.response = "{\"model\":\"m\",\"usage\":{\"prompt_tokens\":1}}",
+		.response =
+			"{\"model\":\"m\",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}",
 	};
 
 	snprintf(target, sizeof(target), "/%0*d/v1/chat/completions", 4000, 0);
