@@ -172,13 +172,14 @@ static int on_ebpf_record(void *context, const struct cr_head *record)
 	return capture->sink(capture->context, record);
 }
 
-static int start_ebpf(struct capture *capture, char *error, size_t error_size)
+static int start_ebpf(struct capture *capture, pid_t attach, char *error, size_t error_size)
 {
 	struct ebpf_opts opts = {
 		.sink = on_ebpf_record,
 		.context = capture,
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
+		.attach = attach,
 		.find_sites = site_find,
 		.describe = proc_record,
 	};
@@ -214,8 +215,8 @@ static int on_ebpf(void *context, int fd, uint32_t events)
 
 /* ---- both ---- */
 
-int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attach, record_sink sink,
-		void *context, char *error, size_t error_size)
+int capture_new(struct capture **ret_capture, enum capture_mode mode, pid_t attach,
+		record_sink sink, void *context, char *error, size_t error_size)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
 	int r = -EPERM;
@@ -234,7 +235,7 @@ int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attac
 	} else if (mode == CAPTURE_PRELOAD) {
 		r = start_preload(capture, error, error_size);
 	} else if (mode == CAPTURE_EBPF || attach || geteuid() == 0) {
-		r = start_ebpf(capture, error, error_size);
+		r = start_ebpf(capture, attach, error, error_size);
 	}
 	if (r < 0 && mode == CAPTURE_AUTO && !attach) {
 		if (*error)
@@ -343,19 +344,18 @@ const struct control *capture_control(struct capture *capture)
 	return capture->ebpf ? ebpf_source_control(capture->ebpf) : &capture->preload_control;
 }
 
-/* Is there something to probe in the executable of a process? */
-static bool executable_has_sites(const struct capture *capture, pid_t pid)
+bool capture_reaches(const struct capture *capture, const char *path)
 {
 	static char yes, no;
 	struct probe_site sites[LIMIT_SITES];
 	struct file_key key;
 	struct stat status;
-	char path[64];
 	void *known;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (!capture->ebpf)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &status) < 0) {
@@ -383,10 +383,12 @@ static enum capture_sight ebpf_sight(const struct capture *capture,
 				     const struct process_key *process)
 {
 	pid_t pid = (pid_t)process->pid;
+	char path[64];
 
 	if (map_get(capture->called, process))
 		return SIGHT_CALLED;
-	if (procfs_mappings(pid, on_mapping, NULL) > 0 || executable_has_sites(capture, pid))
+	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+	if (procfs_mappings(pid, on_mapping, NULL) > 0 || capture_reaches(capture, path))
 		return SIGHT_READY;
 	return SIGHT_NONE;
 }
@@ -415,10 +417,10 @@ bool capture_used_network(const struct capture *capture, const struct process_ke
 	       preload_source_connects(capture->preload, process->pid, process->start);
 }
 
-int capture_silent(const struct capture *capture,
-		   int (*fn)(void *context, const struct preload_silent *silent), void *context)
+int capture_silent(const struct capture *capture, silent_fn fn, void *context)
 {
-	return capture->preload ? preload_source_silent(capture->preload, fn, context) : 0;
+	return capture->ebpf ? ebpf_source_silent(capture->ebpf, fn, context)
+			     : preload_source_silent(capture->preload, fn, context);
 }
 
 void capture_free(struct capture *capture)

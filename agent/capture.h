@@ -18,16 +18,15 @@
 #include "agent/util/loop.h"
 
 struct capture;
-struct preload_silent;
 
 /*
  * capture_new - choose the source, and make it ready.
- * @attach: a process that runs already is to be followed.
+ * @attach: the process that runs already and is to be followed; 0: a child of ours is.
  * @error: on failure what is wrong and what to do, for a person.
  * Return: 0 or a negative errno.
  */
-int capture_new(struct capture **ret_capture, enum capture_mode mode, bool attach, record_sink sink,
-		void *context, char *error, size_t error_size);
+int capture_new(struct capture **ret_capture, enum capture_mode mode, pid_t attach,
+		record_sink sink, void *context, char *error, size_t error_size);
 
 /** capture_kind - which it is. */
 enum cr_capture capture_kind(const struct capture *capture);
@@ -67,19 +66,21 @@ enum capture_sight {
 /** capture_sight - how a process can be seen, also after its end. */
 enum capture_sight capture_sight(const struct capture *capture, const struct process_key *process);
 
+/** capture_reaches - is there something to probe in a file? False with the shim. */
+bool capture_reaches(const struct capture *capture, const char *path);
+
 /*
  * capture_used_network - did a process that the shim is in connect to the internet? Also after its
- *	end. False with eBPF, and where the shim is not.
+ *	end. False with eBPF, which tells at the end (capture_silent()), and where the shim is not.
  */
 bool capture_used_network(const struct capture *capture, const struct process_key *process);
 
 /*
- * capture_silent - call back with each process that the shim is in and that may have used TLS, but
- *	of which nothing came (agent/source/preload.h). None with eBPF.
+ * capture_silent - call back with each process that reached for the network, but of which nothing
+ *	came, as the source knows it: the shim is in it, or eBPF found nothing to probe in it.
  * Return: 0, or what the callback returned.
  */
-int capture_silent(const struct capture *capture,
-		   int (*fn)(void *context, const struct preload_silent *silent), void *context);
+int capture_silent(const struct capture *capture, silent_fn fn, void *context);
 
 void capture_free(struct capture *capture);
 

@@ -42,7 +42,7 @@ static bool check_mode(const char *what, enum capture_mode mode, const char *tex
 {
 	struct capture *capture;
 	char error[512] = "";
-	int r = capture_new(&capture, mode, false, no_record, NULL, error, sizeof(error));
+	int r = capture_new(&capture, mode, 0, no_record, NULL, error, sizeof(error));
 
 	line(what, r == 0, r == 0 ? text : *error ? error : strerror(-r));
 	if (r == 0)

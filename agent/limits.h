@@ -14,16 +14,22 @@
 #define LIMIT_SITES 16              /* probe sites of one file */
 #define LIMIT_SYMBOLS (8ul << 20)   /* symbols of one table that are looked at */
 #define LIMIT_SYMBOL_TABLE (256 * MIB)
-#define LIMIT_FUNCTION (2 * KIB)  /* bytes of an exported function that are disassembled */
-#define LIMIT_NEEDED 256          /* libraries that one executable needs */
-#define LIMIT_PROC_FILE (1 * MIB) /* bytes read of one file of /proc */
-#define LIMIT_SOCKETS 65536       /* internet sockets of one network namespace that are compared */
+#define LIMIT_SYMBOL_NAME 64        /* bytes of a symbol's name that is compared */
+#define LIMIT_FUNCTION (2 * KIB)    /* bytes of an exported function that are disassembled */
+#define LIMIT_NEEDED 256            /* libraries that one executable needs */
+#define LIMIT_LIBRARY_LOOKUPS 16384 /* paths that are tried for all of them */
+#define LIMIT_FINDER_SECONDS 2      /* processor time for one file */
+#define LIMIT_PROC_FILE (1 * MIB)   /* bytes read of one file of /proc */
+#define LIMIT_SOCKETS 65536 /* internet sockets of one network namespace that are compared */
 #define LIMIT_LIBRARY_CACHE (16 * MIB) /* ld.so.cache */
 
 /* source */
 #define LIMIT_EARLY_RECORDS (1 * MIB) /* bytes of records before the pipeline is there */
 #define LIMIT_PROBED_FILES 4096       /* files with probes in them, and files known to have none */
 #define LIMIT_PROC_RECORD (32 * KIB)  /* bytes of a PROC record */
+
+#define LIMIT_HELLO (32 * KIB)  /* bytes of what one process runs and maps */
+#define LIMIT_SILENT (16 * MIB) /* bytes of what is kept of processes with nothing to probe */
 
 /* conn */
 #define LIMIT_CONNECTIONS 65536                   /* known at once */
@@ -61,6 +67,7 @@
 
 /* names and paths */
 #define LIMIT_PATH (4 * KIB)
+#define LIMIT_USER 256
 
 /* trace */
 #define LIMIT_PROCESSES 65536                       /* known at once */

@@ -123,7 +123,10 @@ static void price_call(const struct pipeline *p, struct call_event *call)
 		call->cost_status = COST_UNPRICED;
 		break;
 	case BILLING_USAGE:
-		call->cost_status = call->n_charges ? COST_PRICED : COST_UNPRICED;
+		/* A usage that could not be read whole has no whole price. */
+		call->cost_status = call->n_charges && !(call->partial & PARTIAL_USAGE)
+					    ? COST_PRICED
+					    : COST_UNPRICED;
 		for (size_t i = 0; i < call->n_charges; i++) {
 			if (call->charges[i].price.status != PRICING_PRICED)
 				call->cost_status = COST_UNPRICED;

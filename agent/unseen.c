@@ -2,6 +2,7 @@
 #include "agent/unseen.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 struct suspect {
 	struct process_key key;
 	char *executable;    /* NULL: not known */
+	bool mapped;         /* something is known of what it maps */
 	bool openssl;        /* it mapped a shared OpenSSL */
 	const char *library; /* a TLS library that it mapped and that is not captured */
 	bool internet;       /* it reached for the internet, or was seen with a socket of it */
@@ -83,6 +85,7 @@ static void note_mapping(struct suspect *suspect, const char *path)
 	const char *library = tls_library(path);
 	const char *name = strrchr(path, '/');
 
+	suspect->mapped = true;
 	if (library)
 		suspect->library = library;
 	if (name && !strncmp(name, "/libssl.so", 10))
@@ -144,12 +147,33 @@ static void look_at(const struct unseen *unseen, struct suspect *suspect, uint64
 		procfs_mappings(pid, on_mapping, suspect);
 }
 
+/* Where there is no more room: the ended that there is nothing to tell of. */
+static void forget_ended(struct unseen *unseen)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(unseen->suspects, &cursor, NULL, &value)) {
+		struct suspect *suspect = value;
+
+		if (suspect->internet && suspect->sight != SIGHT_CALLED)
+			continue;
+		if (kill((pid_t)suspect->key.pid, 0) == 0 || errno != ESRCH)
+			continue;
+		map_remove(unseen->suspects, &suspect->key);
+		free(suspect->executable);
+		free(suspect);
+	}
+}
+
 static struct suspect *suspect_of(struct unseen *unseen, const struct process_key *key)
 {
 	struct suspect *suspect = map_get(unseen->suspects, key);
 
 	if (suspect)
 		return suspect;
+	if (map_count(unseen->suspects) == LIMIT_PROCESSES)
+		forget_ended(unseen);
 	suspect = calloc(1, sizeof(*suspect));
 	if (!suspect)
 		return NULL;
@@ -215,11 +239,14 @@ int unseen_look(struct unseen *unseen)
 }
 
 /*
- * What the shim knows, for processes that came and went between two looks too. One that had no
- * answer could not count: there, a TLS library that it maps is enough.
+ * What the source knows, for processes that came and went between two looks too. The shim is in
+ * dynamically linked programs alone; one that had no answer could not count: there, a TLS library
+ * that it maps is enough. With eBPF nothing of the process was probed, nor has it been.
  */
-static int note_silent(void *context, const struct preload_silent *silent)
+static int note_silent(void *context, const struct silent_process *silent)
 {
+	const struct unseen *unseen = context;
+	bool preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
 	struct process_key key = {.pid = silent->process.pid, .start = silent->process.start};
 	struct suspect *suspect = suspect_of(context, &key);
 	size_t offset = sizeof(struct cr_hello), length;
@@ -236,9 +263,10 @@ static int note_silent(void *context, const struct preload_silent *silent)
 		else if (tag == CR_FIELD_MAPPING)
 			note_mapping(suspect, path);
 	}
-	suspect->interpreter = true;
+	if (preload)
+		suspect->interpreter = true;
 	suspect->unanswered = !silent->answered;
-	if (suspect->unanswered)
+	if (suspect->unanswered || (!preload && suspect->sight == SIGHT_READY))
 		suspect->sight = SIGHT_NONE;
 	if (silent->connects || (suspect->unanswered && (suspect->openssl || suspect->library)))
 		suspect->internet = true;
@@ -265,7 +293,7 @@ static const char *library_inside(const struct unseen *unseen, const char *execu
 	key.inode = status.st_ino;
 	name = map_get(unseen->inside, &key);
 	if (!name) {
-		name = tls_inside(executable);
+		name = capture_reaches(unseen->capture, executable) ? NULL : tls_inside(executable);
 		name = name ? name : none;
 		/* Without room it is looked through again. */
 		map_put(unseen->inside, &key, (void *)name);
@@ -293,7 +321,7 @@ static const char *reason_of(const struct unseen *unseen, const struct suspect *
 		snprintf(text, size, "it uses %s, which is not captured", suspect->library);
 	else if (suspect->sight != SIGHT_NONE)
 		return NULL;
-	else if (!suspect->interpreter)
+	else if (suspect->mapped && !suspect->interpreter)
 		snprintf(text, size,
 			 "it is statically linked, and no TLS library that can be "
 			 "captured was found in it");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * unseen: the processes of the tree that used the network and could not be captured, so that
- * nothing is silently zero. It looks at /proc; what lives for less than an interval can not be
- * told.
+ * nothing is silently zero. It looks at /proc, and asks the source at the end for what lived for
+ * less than an interval. A process is told where its executable has a TLS library inside that is
+ * not captured, where it mapped another one, or where it is statically linked and not probed.
  */
 #ifndef AGENT_UNSEEN_H
 #define AGENT_UNSEEN_H

@@ -33,6 +33,12 @@ enum capture_function {
 /* Event of the lifecycle ring only: a process opened a TCP connection. A struct cr_exec. */
 #define CAPTURE_EVENT_CONNECT 0x8000
 
+/* CR_EXEC on the lifecycle ring. */
+struct capture_began {
+	struct cr_exec exec;
+	char path[256]; /* of the program, as it was called; cut where longer */
+};
+
 /* Value of the map `tree`; the key is the kernel's own thread group id. */
 struct capture_process {
 	cr_u64 start; /* USER_HZ ticks since boot */

@@ -60,6 +60,10 @@ struct task_struct {
 	struct signal_struct *signal;
 };
 
+struct linux_binprm {
+	const char *interp;
+};
+
 #pragma clang attribute pop
 
 #endif

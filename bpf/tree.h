@@ -50,6 +50,20 @@ static __always_inline void emit_exec(void *to, const struct capture_process *pr
 	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
+/* The attacher may come too late to read what a short program was. */
+static __always_inline void emit_began(const struct capture_process *process,
+				       const struct linux_binprm *program)
+{
+	EMIT(&lifecycle, capture_began, record, CAPTURE_LOSS_LIFECYCLE);
+
+	head(&record->exec.head, CR_EXEC, sizeof(*record));
+	identify(&record->exec.process, process);
+	if (bpf_probe_read_kernel_str(record->path, sizeof(record->path),
+				      BPF_CORE_READ(program, interp)) < 0)
+		record->path[0] = 0;
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+}
+
 static __always_inline void emit_exit(void *to, const struct capture_process *process, __u32 status,
 				      __u32 loss)
 {
@@ -85,7 +99,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
 {
 	__u32 tgid = BPF_CORE_READ(task, tgid), old = old_pid;
 	struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid);
@@ -97,7 +111,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid)
 	bpf_map_delete_elem(&threads, &old);
 	bpf_map_delete_elem(&threads, &tgid);
 	emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);
-	emit_exec(&lifecycle, process, CR_EXEC, CAPTURE_LOSS_LIFECYCLE);
+	emit_began(process, program);
 	return 0;
 }
 

@@ -114,20 +114,57 @@ static bool is_function(const GElf_Sym *symbol)
 	       symbol->st_value;
 }
 
+struct names {
+	const char *bytes;
+	size_t size;
+};
+
+/* The string table of that number, if it is sane. */
+static bool string_table(struct elf_image *image, uint32_t number, struct names *ret_names)
+{
+	Elf_Scn *section = elf_getscn(image->elf, number);
+	GElf_Shdr header;
+	Elf_Data *data;
+
+	if (!section || !gelf_getshdr(section, &header) || header.sh_type != SHT_STRTAB ||
+	    header.sh_size > image->file_size || header.sh_size > LIMIT_SYMBOL_TABLE ||
+	    header.sh_offset > image->file_size - header.sh_size)
+		return false;
+	data = elf_getdata(section, NULL);
+	if (!data || !data->d_buf)
+		return false;
+	ret_names->bytes = data->d_buf;
+	ret_names->size = data->d_size;
+	return true;
+}
+
+/* A name of less than max bytes. Not elf_strptr(), which looks through the whole table for each. */
+static const char *name_at(const struct names *names, uint64_t offset, size_t max)
+{
+	size_t left = offset < names->size ? names->size - (size_t)offset : 0;
+
+	if (!left || !memchr(names->bytes + offset, 0, left < max ? left : max))
+		return NULL;
+	return names->bytes + offset;
+}
+
 static size_t find_in_table(struct elf_image *image, uint32_t type, struct elf_function *functions,
 			    size_t n)
 {
 	GElf_Shdr header;
 	size_t n_symbols, found = 0;
 	Elf_Data *data = symbol_table(image, type, &header, &n_symbols);
+	struct names names;
 
-	for (size_t i = 0; data && i < n_symbols; i++) {
+	if (!data || !string_table(image, header.sh_link, &names))
+		return 0;
+	for (size_t i = 0; i < n_symbols; i++) {
 		GElf_Sym symbol;
 		const char *name;
 
 		if (!gelf_getsym(data, (int)i, &symbol) || !is_function(&symbol))
 			continue;
-		name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
+		name = name_at(&names, symbol.st_name, LIMIT_SYMBOL_NAME);
 		if (!name || strncmp(name, functions[0].name, 4))
 			continue;
 		for (size_t j = 0; j < n; j++) {
@@ -213,13 +250,14 @@ int elf_image_needed(struct elf_image *image, int (*fn)(void *context, int tag, 
 	GElf_Shdr header;
 
 	while ((section = elf_nextscn(image->elf, section))) {
+		struct names names;
 		Elf_Data *data;
 
 		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNAMIC ||
 		    header.sh_size > LIMIT_PROC_FILE)
 			continue;
 		data = elf_getdata(section, NULL);
-		if (!data || !data->d_buf)
+		if (!data || !data->d_buf || !string_table(image, header.sh_link, &names))
 			return -EBADMSG;
 		for (size_t i = 0; i < data->d_size / sizeof(GElf_Dyn); i++) {
 			const char *text;
@@ -231,7 +269,7 @@ int elf_image_needed(struct elf_image *image, int (*fn)(void *context, int tag, 
 			if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_RPATH &&
 			    entry.d_tag != DT_RUNPATH)
 				continue;
-			text = elf_strptr(image->elf, header.sh_link, entry.d_un.d_val);
+			text = name_at(&names, entry.d_un.d_val, LIMIT_PATH);
 			r = text ? fn(context, (int)entry.d_tag, text) : -EBADMSG;
 			if (r)
 				return r;

@@ -212,6 +212,7 @@ struct closure {
 	lib_fn fn;
 	void *context;
 	struct buffer cache;
+	size_t lookups;
 	char *files[LIMIT_NEEDED]; /* found so far; those before `next` were looked at */
 	size_t n, next;
 	/* of the file that is looked at */
@@ -222,11 +223,14 @@ struct closure {
 	const char *name; /* that is searched for */
 };
 
-/* Return: 1 if this is a file, which is then noted; 0; -ENOMEM. */
+/* Return: 1 if this is a file, which is then noted, or if enough was tried; 0; -ENOMEM. */
 static int note_file(struct closure *closure, const char *path)
 {
 	struct stat st;
 
+	if (closure->lookups >= LIMIT_LIBRARY_LOOKUPS)
+		return 1;
+	closure->lookups++;
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
 	for (size_t i = 0; i < closure->n; i++)

@@ -3,8 +3,9 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ static const struct trace {
 	const char *text;
 	const char *name;
 } traces[] = {
-	{"crypto/tls.(*Conn).Write", "Go's crypto/tls"},
+	{"crypto/tls.(*Conn).", "Go's crypto/tls"},
 	{"rustls::", "rustls"},
 	{"ssl/ssl_lib.cc", "BoringSSL"},
 	{"OpenSSL 3.", "OpenSSL"},
@@ -25,6 +26,8 @@ static const struct trace {
 	{"gnutls_record_send", "GnuTLS"},
 };
 
+#define TRACES (sizeof(traces) / sizeof(*traces))
+
 static const struct {
 	const char *prefix, *name;
 } libraries[] = {
@@ -33,54 +36,74 @@ static const struct {
 	{"libboringssl", "BoringSSL"},
 };
 
-/* Map a file for reading, up to the cap. Return: NULL if it can not be read. */
-static void *map_file(const char *path, size_t *ret_size)
+#define WINDOW (1 * MIB)
+#define NEEDLE_MAX 64
+
+struct needle {
+	const char *bytes;
+	size_t length; /* at most NEEDLE_MAX */
+};
+
+/* The first of the needles that is in these bytes; n: none. */
+static size_t first_in(const uint8_t *bytes, size_t size, const struct needle *needles, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memmem(bytes, size, needles[i].bytes, needles[i].length))
+			return i;
+	return n;
+}
+
+/*
+ * The first of the needles that is in a file, up to the cap; n: none. It is read, not mapped: one
+ * that shrinks meanwhile must not end the process.
+ */
+static size_t first_in_file(const char *path, const struct needle *needles, size_t n)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	void *file = MAP_FAILED;
+	uint8_t *window = fd < 0 ? NULL : malloc(NEEDLE_MAX + WINDOW);
+	size_t kept = 0, at = 0, found = n;
 	struct stat status;
-	size_t size = 0;
 
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-		size = (size_t)status.st_size;
-		size = size < LIMIT_TLS_SCAN ? size : LIMIT_TLS_SCAN;
-		file = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (!window || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		goto out;
+	/* What is less telling than what was found is searched for no more. */
+	while (found && at < LIMIT_TLS_SCAN) {
+		ssize_t got = pread(fd, window + kept, WINDOW, (off_t)at);
+		size_t size;
+
+		if (got <= 0)
+			break;
+		at += (size_t)got;
+		size = kept + (size_t)got;
+		found = first_in(window, size, needles, found);
+		/* A needle may lie across two windows. */
+		kept = size < NEEDLE_MAX ? size : NEEDLE_MAX;
+		memmove(window, window + size - kept, kept);
 	}
-	close(fd);
-	*ret_size = size;
-	return file == MAP_FAILED ? NULL : file;
+out:
+	free(window);
+	if (fd >= 0)
+		close(fd);
+	return found;
 }
 
 const char *tls_inside(const char *path)
 {
-	const char *name = NULL;
-	size_t size;
-	void *file = map_file(path, &size);
+	struct needle needles[TRACES];
+	size_t found;
 
-	if (!file)
-		return NULL;
-	for (size_t i = 0; i < sizeof(traces) / sizeof(*traces) && !name; i++) {
-		if (memmem(file, size, traces[i].text, strlen(traces[i].text)))
-			name = traces[i].name;
-	}
-	munmap(file, size);
-	return name;
+	for (size_t i = 0; i < TRACES; i++)
+		needles[i] = (struct needle){traces[i].text, strlen(traces[i].text)};
+	found = first_in_file(path, needles, TRACES);
+	return found < TRACES ? traces[found].name : NULL;
 }
 
 bool tls_may_load(const char *path)
 {
 	static const char symbol[] = "\0dlopen"; /* a whole entry of a string table */
-	size_t size;
-	void *file = map_file(path, &size);
-	bool found;
+	struct needle needle = {symbol, sizeof(symbol)};
 
-	if (!file)
-		return false;
-	found = memmem(file, size, symbol, sizeof(symbol));
-	munmap(file, size);
-	return found;
+	return first_in_file(path, &needle, 1) == 0;
 }
 
 const char *tls_library(const char *path)

@@ -119,6 +119,8 @@ static int emit(struct provider *provider, struct call *call, enum call_event_ty
 
 /* ---- where a request goes ---- */
 
+#define GROUP_ALL (GROUP_OPENAI | GROUP_ANTHROPIC)
+
 struct target {
 	char host[ENDPOINT_HOST_MAX]; /* "" unknown */
 	uint16_t port;
@@ -172,7 +174,7 @@ static void find_target(const struct provider *provider, const struct exchange_e
 	host_find(target->host, &target->known);
 	target->billed = target->known.billed;
 	target->vouched = target->known.named;
-	target->groups = target->billed ? target->billed : GROUP_OPENAI | GROUP_ANTHROPIC;
+	target->groups = target->billed ? target->billed : GROUP_ALL;
 }
 
 /* Nobody vouches for the host: the body must be JSON as far as its head tells. */
@@ -277,6 +279,10 @@ static int on_request_head(struct provider *provider, const struct exchange_even
 	find_target(provider, event, &target);
 	family = family_find(event->method, event->target, strcspn(event->target, "?#"),
 			     target.groups, target.vouched);
+	/* the shape of another's API is read too; the host is not known to bill for it */
+	if (!family && target.groups != GROUP_ALL)
+		family = family_find(event->method, event->target, strcspn(event->target, "?#"),
+				     GROUP_ALL, false);
 	if (!family)
 		return leave_unread(provider, event, &target, NULL);
 	if (!target.vouched && !may_be_json(event))

@@ -43,13 +43,15 @@ struct ebpf_source {
 	int fds[SEAM_FDS_MAX];
 	struct ring_buffer *ring;
 	bool ready;
+	bool death_told;
 	int ready_error;
 	const char *why;
 	bool clock_sent;
 	int64_t wall_offset_ns;
 	uint64_t next_tick_ns;
 	uint64_t epoch;
-	size_t taken; /* records of the ring in this turn */
+	struct buffer silent; /* CR_HELLO records in a row */
+	size_t taken;         /* records of the ring in this turn */
 	struct capture_lost lost[CAPTURE_LOSSES];
 	_Alignas(CR_ALIGN) uint8_t payload[LIMIT_PROC_RECORD];
 };
@@ -155,6 +157,7 @@ int ebpf_source_start(struct ebpf_source **ret_source, const struct ebpf_opts *o
 	if (!source)
 		return -ENOMEM;
 	source->opts = *opts;
+	buffer_init(&source->silent, LIMIT_SILENT);
 	source->opts.reader = getpid();
 	source->control = (struct control){.context = source, .verdict = give_verdict};
 	source->socket = source->epoll = source->timer = -1;
@@ -178,13 +181,52 @@ fail:
 
 /* ---- records ---- */
 
+/* @name: may be NULL. */
+static int give_lost(struct ebpf_source *source, uint32_t cause, uint64_t records, uint64_t bytes,
+		     const char *name)
+{
+	struct buffer record;
+	struct cr_lost lost;
+	int r;
+
+	buffer_init(&record, LIMIT_PROC_RECORD);
+	r = record_begin(&record, CR_LOST, sizeof(lost), clock_boot_ns());
+	if (!r) {
+		memcpy(&lost, record.data, sizeof(lost));
+		lost.records = records;
+		lost.bytes = bytes;
+		lost.cause = cause;
+		memcpy(record.data, &lost, sizeof(lost));
+		if (name)
+			r = record_add_field(&record, CR_FIELD_NAME, name, strlen(name));
+	}
+	if (!r)
+		r = record_finish(&record, 0);
+	if (!r)
+		r = source->opts.sink(source->opts.context, (const struct cr_head *)record.data);
+	buffer_free(&record);
+	return r;
+}
+
 static int give(struct ebpf_source *source, const void *record, size_t size)
 {
 	const struct cr_head *head = record;
+	bool data = size >= sizeof(struct cr_data) && head->type == CR_DATA;
 
 	if (record_check(head, size))
-		return 0;
+		return give_lost(source, CR_CAUSE_MALFORMED, 1,
+				 data ? size - sizeof(struct cr_data) : 0, NULL);
 	return source->opts.sink(source->opts.context, head);
+}
+
+/* Once: without the attacher nothing new is probed, and what the tree does is not told. */
+static int give_death(struct ebpf_source *source)
+{
+	if (!source->ready || source->ready_error || source->death_told)
+		return 0;
+	source->death_told = true;
+	return give_lost(source, CR_CAUSE_KILLED, 1, 0,
+			 "the attacher ended: later programs are not captured");
 }
 
 static int take_ring(void *context, void *data, size_t size)
@@ -225,36 +267,18 @@ static int give_losses(struct ebpf_source *source)
 		[CAPTURE_LOSS_TABLE] = {CR_CAUSE_TABLE_FULL, NULL},
 		[CAPTURE_LOSS_EVENT] = {CR_CAUSE_RING_FULL, "process events"},
 	};
-	struct buffer record;
 	int r = 0;
 
-	buffer_init(&record, LIMIT_PROC_RECORD);
 	for (uint32_t i = 0; !r && i < CAPTURE_LOSSES; i++) {
 		struct capture_lost now, *before = &source->lost[i];
-		struct cr_lost lost;
 
 		if (!causes[i].cause || bpf_map_lookup_elem(source->fds[FD_LOSSES], &i, &now) ||
 		    now.records == before->records)
 			continue;
-		buffer_clear(&record);
-		r = record_begin(&record, CR_LOST, sizeof(lost), clock_boot_ns());
-		if (r < 0)
-			break;
-		memcpy(&lost, record.data, sizeof(lost));
-		lost.records = now.records - before->records;
-		lost.bytes = now.bytes - before->bytes;
-		lost.cause = causes[i].cause;
-		memcpy(record.data, &lost, sizeof(lost));
-		if (causes[i].name)
-			r = record_add_field(&record, CR_FIELD_NAME, causes[i].name,
-					     strlen(causes[i].name));
-		if (!r)
-			r = record_finish(&record, 0);
-		if (!r)
-			r = give(source, record.data, record.length);
+		r = give_lost(source, causes[i].cause, now.records - before->records,
+			      now.bytes - before->bytes, causes[i].name);
 		*before = now;
 	}
-	buffer_free(&record);
 	return r;
 }
 
@@ -318,6 +342,18 @@ static int take_ready(struct ebpf_source *source, const struct seam_message *mes
 	return 0;
 }
 
+static int take_silent(struct ebpf_source *source, const void *hello, size_t size)
+{
+	const struct cr_head *head = hello;
+
+	if (record_check(head, size) || head->type != CR_HELLO || head->length != size ||
+	    size < sizeof(struct cr_hello))
+		return -EBADMSG;
+	if (source->silent.length + size <= LIMIT_SILENT)
+		return buffer_append(&source->silent, hello, size);
+	return give_lost(source, CR_CAUSE_LIMIT, 1, 0, "a process with nothing to probe in it");
+}
+
 /*
  * One message of the attacher, waiting at most timeout_ms.
  * Return: its type; 0 at the time limit; a negative errno, the sink's among them.
@@ -329,6 +365,11 @@ static int take_message(struct ebpf_source *source, int timeout_ms, int *ret_val
 
 	r = seam_receive(source->socket, &message, source->payload, sizeof(source->payload), fds,
 			 timeout_ms);
+	if (r == -EPIPE) {
+		int told = give_death(source);
+
+		return told < 0 ? told : r;
+	}
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 	switch (message.type) {
@@ -337,6 +378,9 @@ static int take_message(struct ebpf_source *source, int timeout_ms, int *ret_val
 		break;
 	case SEAM_RECORD:
 		r = give(source, source->payload, message.length);
+		break;
+	case SEAM_SILENT:
+		r = take_silent(source, source->payload, message.length);
 		break;
 	case SEAM_RESULT:
 		*ret_value = message.value;
@@ -379,8 +423,12 @@ static int ask(struct ebpf_source *source, const struct seam_message *message)
 	if (r < 0)
 		return r;
 	r = give_clock(source);
-	if (!r)
+	if (!r) {
 		r = seam_send(source->socket, message, NULL, NULL, 0);
+		/* What it still said comes first; then the end of it is told. */
+		if (r == -EPIPE)
+			r = 0;
+	}
 	while (!r) {
 		r = take_message(source, ANSWER_MS, &value);
 		if (r == 0)
@@ -468,6 +516,24 @@ int ebpf_source_finish(struct ebpf_source *source)
 	return r < 0 ? r : asked;
 }
 
+int ebpf_source_silent(const struct ebpf_source *source, silent_fn fn, void *context)
+{
+	size_t at = 0;
+	int r = 0;
+
+	while (!r && at < source->silent.length) {
+		const struct cr_hello *hello = (const void *)(source->silent.data + at);
+		struct silent_process silent = {.process = hello->process,
+						.answered = true,
+						.connects = 1,
+						.hello = &hello->head};
+
+		at += hello->head.length;
+		r = fn(context, &silent);
+	}
+	return r;
+}
+
 const struct control *ebpf_source_control(struct ebpf_source *source)
 {
 	return &source->control;
@@ -478,6 +544,7 @@ void ebpf_source_free(struct ebpf_source *source)
 	if (!source)
 		return;
 	ring_buffer__free(source->ring);
+	buffer_free(&source->silent);
 	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
 		if (source->fds[i] >= 0)
 			close(source->fds[i]);

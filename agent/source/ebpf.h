@@ -40,6 +40,7 @@ struct ebpf_opts {
 	gid_t gid;
 	size_t ring_size;   /* bytes, a power of two of pages; 0: 16 MiB */
 	bool single_probes; /* do not use uprobe_multi */
+	pid_t attach;       /* the one process that may be followed; 0: children of the caller */
 	pid_t reader;       /* filled in */
 
 	/* What the stage attach supplies: site_find() and proc_record(). */
@@ -73,12 +74,20 @@ int ebpf_source_prepare(void *source, const char *path);
 /*
  * ebpf_source_follow - put a process, its descendants of now and of later in the tree, and place
  *	probes in what they have mapped.
+ * @pid: opts.attach where that was given, or else a child of the process that called
+ *	ebpf_source_start(): the attacher has privilege, and the reader no say in whom it spies on.
  * @root: the process is the root of what `run` wraps.
- * Return: 0; -ESRCH; -ENOSPC if the tree is full; -EPIPE; what ebpf_source_wait() gives.
+ * Return: 0; -EPERM for another process; -ESRCH; -ENOSPC if the tree is full; -EPIPE; what
+ *ebpf_source_wait() gives.
  */
 int ebpf_source_follow(struct ebpf_source *source, pid_t pid, bool root);
 
-/** ebpf_source_kill - have the attacher signal a process of the tree. 0, -ESRCH or errno. */
+/*
+ * ebpf_source_kill - have the attacher signal the process that was followed last.
+ * @signal: one that job passes on (SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT,
+ *	SIGALRM, SIGWINCH).
+ * Return: 0; -EPERM for another process or signal; -ESRCH; or the errno of kill().
+ */
 int ebpf_source_kill(struct ebpf_source *source, pid_t pid, int signal);
 
 /** ebpf_source_fd - becomes readable when ebpf_source_dispatch() has something to do. */
@@ -87,12 +96,20 @@ int ebpf_source_fd(const struct ebpf_source *source);
 /*
  * ebpf_source_dispatch - give all records that are there to the sink: CLOCK once at first, TICK
  *	four times a second, LOST where counters have grown.
- * Return: 0; the sink's error; -EPIPE when the attacher has died: nothing more is captured.
+ * Return: 0; the sink's error; -EPIPE when the attacher has died: nothing more is captured, which
+ *	a LOST record says once.
  */
 int ebpf_source_dispatch(struct ebpf_source *source);
 
 /** ebpf_source_finish - what the attacher still has to tell, then the rest. Return: as dispatch. */
 int ebpf_source_finish(struct ebpf_source *source);
+
+/*
+ * ebpf_source_silent - call back with each process that opened a TCP connection and in which
+ *	nothing was probed: EXE and MAPPING as of its end or, after ebpf_source_finish(), of then.
+ * Return: 0, or what the callback returned.
+ */
+int ebpf_source_silent(const struct ebpf_source *source, silent_fn fn, void *context);
 
 /** ebpf_source_control - verdicts; the table is good as long as the source. */
 const struct control *ebpf_source_control(struct ebpf_source *source);

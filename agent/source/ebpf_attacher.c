@@ -31,11 +31,11 @@
 /* What is remembered of a process while it is in the tree. */
 struct watched {
 	struct cr_process process;
-	char *executable;
+	struct buffer hello;  /* what it runs and maps, as far as it is known */
 	struct buffer record; /* the last CR_PROC of it */
 	bool probed;          /* it has mapped a file with probes */
 	bool connected;       /* it has opened a TCP connection */
-	bool reported;        /* as unseen */
+	bool reported;        /* that nothing of it is probed */
 };
 
 struct attacher {
@@ -49,7 +49,9 @@ struct attacher {
 	struct ring_buffer *lifecycle;
 	struct map *watched; /* pid_t → struct watched */
 	uint64_t lifecycle_lost;
-	bool swept; /* no process has ended since the last sweep */
+	uint64_t attach_start;  /* of opts->attach, as it was before the reader spoke */
+	struct cr_process root; /* the process that was followed last; pid 0: none */
+	bool swept;             /* no process has ended since the last sweep */
 };
 
 /* ---- what the reader is told ---- */
@@ -109,39 +111,26 @@ static int inherit(struct attacher *attacher, struct watched *watched, const str
 }
 
 /* A process that has connected, and in which nothing could be probed. */
-static int report_unseen(struct attacher *attacher, struct watched *watched)
+static int report_silent(struct attacher *attacher, struct watched *watched)
 {
-	static const char reason[] = "opened a TCP connection, and no TLS library that can be "
-				     "probed was found in it";
-	static const char remedy[] = "use a build with OpenSSL as a shared library or with its "
-				     "symbols kept; `tollspan check BINARY` says what would be "
-				     "probed";
-	struct cr_process process = watched->process;
-	struct buffer record;
-	int r;
+	struct seam_message message = {.type = SEAM_SILENT};
+	struct buffer *hello = &watched->hello;
+	int r = 0;
 
 	if (!watched->connected || watched->probed || watched->reported)
 		return 0;
 	watched->reported = true;
-	buffer_init(&record, LIMIT_PROC_RECORD);
-	r = record_begin(&record, CR_UNSEEN, sizeof(struct cr_unseen), clock_boot_ns());
+	if (!hello->length)
+		r = record_begin(hello, CR_HELLO, sizeof(struct cr_hello), clock_boot_ns());
 	if (!r) {
-		memcpy(record.data + offsetof(struct cr_unseen, process), &process,
-		       sizeof(process));
-		if (watched->executable)
-			r = record_add_field(&record, CR_FIELD_EXE, watched->executable,
-					     strlen(watched->executable));
+		memcpy(hello->data + offsetof(struct cr_hello, process), &watched->process,
+		       sizeof(watched->process));
+		r = record_finish(hello, 0);
 	}
-	if (!r)
-		r = record_add_field(&record, CR_FIELD_REASON, reason, strlen(reason));
-	if (!r)
-		r = record_add_field(&record, CR_FIELD_REMEDY, remedy, strlen(remedy));
-	if (!r)
-		r = record_finish(&record, 0);
-	if (!r)
-		r = send_record(attacher, &record);
-	buffer_free(&record);
-	return r;
+	if (r < 0)
+		return r;
+	message.length = (uint32_t)hello->length;
+	return seam_send(attacher->socket, &message, hello->data, NULL, 0);
 }
 
 /* ---- processes ---- */
@@ -150,7 +139,7 @@ static void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
-	free(watched->executable);
+	buffer_free(&watched->hello);
 	buffer_free(&watched->record);
 	free(watched);
 }
@@ -170,6 +159,7 @@ static struct watched *watched_get(struct attacher *attacher, const struct cr_pr
 		return NULL;
 	watched->process = *process;
 	buffer_init(&watched->record, LIMIT_PROC_RECORD);
+	buffer_init(&watched->hello, LIMIT_HELLO);
 	if (map_put(attacher->watched, &key, watched) < 0) {
 		free(watched);
 		return NULL;
@@ -177,54 +167,77 @@ static struct watched *watched_get(struct attacher *attacher, const struct cr_pr
 	return watched;
 }
 
-static void note_executable(struct watched *watched, pid_t pid)
+/* Note one more of what a process runs and maps; what finds no room is left out. */
+static void note_path(struct watched *watched, unsigned int tag, const char *path)
+{
+	struct buffer *hello = &watched->hello;
+	size_t length = strlen(path);
+
+	if (!hello->length &&
+	    record_begin(hello, CR_HELLO, sizeof(struct cr_hello), clock_boot_ns()) < 0)
+		return;
+	if (hello->length + sizeof(struct cr_field) + length + CR_ALIGN <= LIMIT_HELLO)
+		record_add_field(hello, tag, path, length);
+}
+
+/* @otherwise: how it was called, for a process that is gone already. */
+static void note_executable(struct watched *watched, pid_t pid, const char *otherwise)
 {
 	char path[PATH_SIZE];
 
-	if (procfs_exe(pid, path, sizeof(path)) <= 0)
-		return;
-	free(watched->executable);
-	watched->executable = strdup(path);
+	buffer_clear(&watched->hello);
+	watched->connected = watched->reported = false;
+	if (procfs_exe(pid, path, sizeof(path)) > 0)
+		note_path(watched, CR_FIELD_EXE, path);
+	else if (otherwise && *otherwise == '/')
+		note_path(watched, CR_FIELD_EXE, otherwise);
 }
 
 /* Probe what a range of a process's memory maps. The kernel opens it: no path is involved. */
-static bool probe_range(struct attacher *attacher, pid_t pid, uint64_t start, uint64_t end)
+static void probe_range(struct attacher *attacher, struct watched *watched, pid_t pid,
+			uint64_t start, uint64_t end)
 {
-	char path[80];
-	int fd, n;
+	char link[80], path[PATH_SIZE];
+	ssize_t length;
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start,
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start,
 		 end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(link, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	n = probed_files_add(attacher->files, fd);
+		return;
+	if (probed_files_add(attacher->files, fd) > 0 && watched)
+		watched->probed = true;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = watched ? readlink(link, path, sizeof(path) - 1) : -1;
+	if (length > 0) {
+		path[length] = '\0';
+		note_path(watched, CR_FIELD_MAPPING, path);
+	}
 	close(fd);
-	return n > 0;
 }
 
 struct scan {
 	struct attacher *attacher;
+	struct watched *watched;
 	pid_t pid;
-	bool probed;
 };
 
 static int scan_mapping(void *context, const struct procfs_mapping *mapping)
 {
 	struct scan *scan = context;
 
-	if (probe_range(scan->attacher, scan->pid, mapping->start, mapping->end))
-		scan->probed = true;
+	probe_range(scan->attacher, scan->watched, scan->pid, mapping->start, mapping->end);
 	return 0;
 }
 
 /* Probe all that a process has mapped. */
 static void scan_process(struct attacher *attacher, struct watched *watched, pid_t pid)
 {
-	struct scan scan = {.attacher = attacher, .pid = pid};
+	struct scan scan = {.attacher = attacher, .watched = watched, .pid = pid};
 
+	watched->probed = false;
 	procfs_mappings(pid, scan_mapping, &scan);
-	watched->probed = scan.probed;
 }
 
 static void scan_tree(struct attacher *attacher)
@@ -255,9 +268,7 @@ static void on_mapping(void *context, const struct mapping_event *event)
 	watched = map_get(attacher->watched, &key);
 	if (!watched && !ebpf_kernel_follows(attacher->kernel, event->pid))
 		return;
-	if (probe_range(attacher, event->pid, event->start, event->start + event->length) &&
-	    watched)
-		watched->probed = true;
+	probe_range(attacher, watched, event->pid, event->start, event->start + event->length);
 }
 
 /* ---- events of the kernel ---- */
@@ -272,22 +283,22 @@ static int process_born(struct attacher *attacher, const struct cr_fork *record)
 	if (!parent)
 		return describe(attacher, watched, 0);
 	watched->probed = parent->probed;
-	free(watched->executable);
-	watched->executable = parent->executable ? strdup(parent->executable) : NULL;
+	buffer_clear(&watched->hello);
+	if (buffer_append(&watched->hello, parent->hello.data, parent->hello.length) < 0)
+		buffer_clear(&watched->hello);
 	return inherit(attacher, watched, parent);
 }
 
-static int process_began(struct attacher *attacher, const struct cr_exec *record)
+static int process_began(struct attacher *attacher, const struct capture_began *record)
 {
-	struct watched *watched = watched_get(attacher, &record->process);
-	pid_t pid = (pid_t)record->process.pid;
+	struct watched *watched = watched_get(attacher, &record->exec.process);
+	pid_t pid = (pid_t)record->exec.process.pid;
 	int r;
 
 	if (!watched)
 		return 0;
-	r = report_unseen(attacher, watched);
-	watched->connected = watched->reported = false;
-	note_executable(watched, pid);
+	r = report_silent(attacher, watched);
+	note_executable(watched, pid, record->path);
 	scan_process(attacher, watched, pid);
 	return r < 0 ? r : describe(attacher, watched, 0);
 }
@@ -298,7 +309,7 @@ static int process_ended(struct attacher *attacher, const struct cr_exit *record
 	int r = 0;
 
 	if (watched) {
-		r = report_unseen(attacher, watched);
+		r = report_silent(attacher, watched);
 		map_remove(attacher->watched, &record->process.pid);
 		watched_free(watched);
 	}
@@ -321,7 +332,7 @@ static int on_event(void *context, void *data, size_t size)
 	case CR_FORK:
 		return size < sizeof(struct cr_fork) ? 0 : process_born(attacher, data);
 	case CR_EXEC:
-		return process_began(attacher, data);
+		return size < sizeof(struct capture_began) ? 0 : process_began(attacher, data);
 	case CR_EXIT:
 		return size < sizeof(struct cr_exit) ? 0 : process_ended(attacher, data);
 	case CAPTURE_EVENT_CONNECT:
@@ -365,23 +376,41 @@ struct walk {
 	size_t n, room;
 };
 
-/* Put a process in the tree. Return: 1 if it is new there, 0, or a negative errno. */
-static int follow_one(struct attacher *attacher, pid_t pid, unsigned int flags)
+/*
+ * The reader has no privilege, and may have been taken over by what it reads: it may have its own
+ * children followed, or the one process that was named before it gave its privilege up.
+ */
+static bool may_follow(const struct attacher *attacher, pid_t pid, const struct procfs_stat *stat)
 {
+	const struct ebpf_opts *opts = attacher->opts;
+
+	if (opts->attach)
+		return pid == opts->attach && stat->start == attacher->attach_start;
+	return stat->parent == opts->reader;
+}
+
+/* Put a process in the tree. Return: 1 if it is new there, 0, or a negative errno. */
+static int follow_one(struct attacher *attacher, pid_t pid, bool root, unsigned int flags)
+{
+	struct cr_process process = {.pid = (cr_u32)pid};
 	struct procfs_stat stat;
 	struct watched *watched;
 	int added, r = procfs_stat(pid, &stat);
 
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
+	if (root && !may_follow(attacher, pid, &stat))
+		return -EPERM;
 	added = ebpf_kernel_follow(attacher->kernel, pid, stat.start);
 	if (added < 0)
 		return added;
-	watched = watched_get(attacher,
-			      &(struct cr_process){.pid = (cr_u32)pid, .start = stat.start});
+	process.start = stat.start;
+	if (root)
+		attacher->root = process;
+	watched = watched_get(attacher, &process);
 	if (!watched)
 		return -ENOMEM;
-	note_executable(watched, pid);
+	note_executable(watched, pid, NULL);
 	scan_process(attacher, watched, pid);
 	if (procfs_has_internet_socket(pid) > 0)
 		watched->connected = true;
@@ -424,7 +453,7 @@ static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
 		/* A tree that holds the reader itself: it would capture its own capturing. */
 		if (walk.pids[i] == attacher->opts->reader || walk.pids[i] == getpid())
 			continue;
-		added = follow_one(attacher, walk.pids[i], i ? 0 : flags);
+		added = follow_one(attacher, walk.pids[i], i == 0, i ? 0 : flags);
 
 		if (added < 0 && (i == 0 || added != -ESRCH))
 			r = added;
@@ -435,6 +464,25 @@ static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
 	return r;
 }
 
+/* What job passes on to the command, and to it alone. */
+static int kill_root(const struct attacher *attacher, pid_t pid, uint32_t number)
+{
+	static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+					SIGUSR2, SIGCONT, SIGALRM, SIGWINCH};
+	struct procfs_stat stat;
+
+	if (pid <= 0 || (cr_u32)pid != attacher->root.pid)
+		return -EPERM;
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++) {
+		if (number != (uint32_t)passed_on[i])
+			continue;
+		if (procfs_stat(pid, &stat) < 0 || stat.start != attacher->root.start)
+			return -ESRCH;
+		return kill(pid, passed_on[i]) < 0 ? -errno : 0;
+	}
+	return -EPERM;
+}
+
 static int finish(struct attacher *attacher)
 {
 	size_t cursor = 0;
@@ -442,7 +490,7 @@ static int finish(struct attacher *attacher)
 	int r = take_events(attacher, -1, 0);
 
 	while (!r && map_next(attacher->watched, &cursor, NULL, &value))
-		r = report_unseen(attacher, value);
+		r = report_silent(attacher, value);
 	return r;
 }
 
@@ -459,9 +507,7 @@ static int answer(struct attacher *attacher, const struct seam_message *message,
 		r = follow(attacher, message->value, message->argument & CR_PROC_ROOT);
 		break;
 	case SEAM_KILL:
-		r = -ESRCH;
-		if (message->value > 0 && ebpf_kernel_follows(attacher->kernel, message->value))
-			r = kill(message->value, (int)message->argument) < 0 ? -errno : 0;
+		r = kill_root(attacher, message->value, message->argument);
 		break;
 	case SEAM_FINISH:
 		r = finish(attacher);
@@ -556,8 +602,11 @@ int attacher_run(const struct ebpf_opts *opts, int socket)
 	struct attacher attacher = {.opts = opts, .socket = socket, .swept = true};
 	struct seam_message ready = {.type = SEAM_READY};
 	enum kernel_step step = KERNEL_OPEN;
+	struct procfs_stat stat;
 	int fds[SEAM_FDS_MAX], r;
 
+	if (opts->attach && !procfs_stat(opts->attach, &stat))
+		attacher.attach_start = stat.start;
 	r = set_up(&attacher, &step);
 	if (!r)
 		r = set_up_loop(&attacher);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/limits.h"
@@ -54,6 +55,20 @@ static int drop_privilege(const struct ebpf_opts *opts)
 	return 0;
 }
 
+/* A file that takes too long ends the finder; the next question starts another. */
+static void limit_time(void)
+{
+	struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+	struct timespec used = {0};
+
+	getrlimit(RLIMIT_CPU, &limit);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	limit.rlim_cur = (rlim_t)used.tv_sec + 1 + LIMIT_FINDER_SECONDS;
+	if (limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_CPU, &limit);
+}
+
 static int serve(const struct ebpf_opts *opts)
 {
 	struct probe_site sites[LIMIT_SITES];
@@ -63,6 +78,7 @@ static int serve(const struct ebpf_opts *opts)
 	while (!(r = seam_receive(FINDER_FD, &message, NULL, 0, fds, -1))) {
 		struct seam_message answer = {.type = SEAM_SITES};
 
+		limit_time();
 		answer.value =
 			fds[0] < 0 ? -EBADF : opts->find_sites(fds[0], opts->find_flags, sites);
 		if (answer.value > 0)

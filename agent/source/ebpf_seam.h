@@ -15,6 +15,7 @@ enum seam_type {
 			   descriptors: ring, losses, verdicts, verdict epoch */
 	SEAM_RESULT,    /* value: 0 or a negative errno; answers FOLLOW, KILL and FINISH */
 	SEAM_RECORD,    /* payload: a record */
+	SEAM_SILENT,    /* payload: a CR_HELLO of a process that connected, with nothing probed */
 	/* reader to attacher */
 	SEAM_PREPARE, /* descriptor: a file */
 	SEAM_FOLLOW,  /* value: pid; argument: CR_PROC_ROOT or 0 */

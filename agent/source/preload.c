@@ -318,12 +318,32 @@ static int retire_dead(struct preload_source *source)
 	return ret;
 }
 
+/* Where there is no more room: the ended of whom nothing is left to be told. */
+static void forget_ended(struct preload_source *source)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(source->processes, &cursor, NULL, &value)) {
+		struct process *p = value;
+
+		if (p->back || p->hello.length)
+			continue;
+		if (map_get(source->by_pid, &p->key.pid) == p)
+			map_remove(source->by_pid, &p->key.pid);
+		map_remove(source->processes, &p->key);
+		free(p);
+	}
+}
+
 static struct process *process_new(struct preload_source *source, const struct cr_process *key)
 {
 	struct process *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
+	if (map_count(source->processes) == LIMIT_PROCESSES)
+		forget_ended(source);
 	p->key = *key;
 	p->pidfd = -1;
 	buffer_init(&p->hello, 0);
@@ -519,7 +539,7 @@ uint64_t preload_source_connects(const struct preload_source *source, uint32_t p
 	return p ? connects_of(p) : 0;
 }
 
-int preload_source_silent(const struct preload_source *source, preload_silent_fn fn, void *context)
+int preload_source_silent(const struct preload_source *source, silent_fn fn, void *context)
 {
 	size_t cursor = 0;
 	void *value;
@@ -527,7 +547,7 @@ int preload_source_silent(const struct preload_source *source, preload_silent_fn
 
 	while (!ret && map_next(source->processes, &cursor, NULL, &value)) {
 		const struct process *p = value;
-		struct preload_silent silent = {
+		struct silent_process silent = {
 			.process = p->key,
 			.answered = is_attached(p),
 			.connects = connects_of(p),

@@ -77,19 +77,11 @@ enum preload_seen preload_source_seen(const struct preload_source *source, uint3
  */
 uint64_t preload_source_connects(const struct preload_source *source, uint32_t pid, uint64_t start);
 
-/* A process that greeted, of which no data came, though some may have been there. */
-struct preload_silent {
-	struct cr_process process;
-	bool answered;     /* false: its answer came too late, and the shim sees nothing */
-	uint64_t connects; /* above 0 where it was answered */
-	const struct cr_head
-		*hello; /* EXE and MAPPING as of its start, by the shim's word; borrowed */
-};
-
-typedef int (*preload_silent_fn)(void *context, const struct preload_silent *silent);
-
-/** preload_source_silent - call back with each. Return: 0, or what the callback returned. */
-int preload_source_silent(const struct preload_source *source, preload_silent_fn fn, void *context);
+/*
+ * preload_source_silent - call back with each that greeted, EXE and MAPPING as of its start and by
+ *	the shim's word. Return: 0, or what the callback returned.
+ */
+int preload_source_silent(const struct preload_source *source, silent_fn fn, void *context);
 
 /** preload_source_processes - processes that have a ring now. */
 unsigned int preload_source_processes(const struct preload_source *source);

@@ -38,6 +38,23 @@ func main() {
 """
 
 
+GO_SHORT = """package main
+
+import (
+	"crypto/tls"
+	"os"
+	"strings"
+)
+
+func main() {
+	host := strings.Split(strings.TrimPrefix(os.Getenv("OPENAI_BASE_URL"), "https://"), "/")[0]
+	if connection, err := tls.Dial("tcp", host, nil); err == nil {
+		connection.Close()
+	}
+}
+"""
+
+
 def entry_of(summary, name):
     found = [entry for entry in summary["unseen"] if name in json.dumps(entry)]
     assert found, summary["unseen"]
@@ -64,11 +81,9 @@ def test_program_that_is_gone_at_once(bench):
         assert "OpenSSL" in entry["reason"]
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory):
+def go_build(folder, source):
     """A static program with a TLS library of its own."""
-    folder = tmp_path_factory.mktemp("go")
-    (folder / "main.go").write_text(GO)
+    (folder / "main.go").write_text(source)
     try:
         built = subprocess.run(
             ["go", "build", "-o", "unseen", "main.go"],
@@ -87,6 +102,18 @@ def go_program(tmp_path_factory):
     return folder / "unseen"
 
 
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory):
+    """It makes some calls."""
+    return go_build(tmp_path_factory.mktemp("go"), GO)
+
+
+@pytest.fixture(scope="module")
+def go_short(tmp_path_factory):
+    """It lives for some milliseconds, between two looks at /proc."""
+    return go_build(tmp_path_factory.mktemp("go_short"), GO_SHORT)
+
+
 def test_static_program(bench, mode, go_program):
     bench.provider.calls()
     ran = bench.run(mode, [go_program]).ok()
@@ -94,6 +121,24 @@ def test_static_program(bench, mode, go_program):
     assert ran.calls == []
     entry = entry_of(ran.summary, "unseen")
     assert entry["reason"] and entry["remedy"]
+
+
+@pytest.mark.parametrize("command", ["exec {0}", "{0}; exit 0"])
+def test_static_program_that_is_gone_at_once(bench, go_short, command):
+    """Under eBPF its connection is told, and its file: once, and always."""
+    need_root()
+    for _ in range(5):
+        ran = bench.run("ebpf", ["/bin/sh", "-c", command.format(go_short)]).ok()
+        assert len(ran.summary["unseen"]) == 1, ran.summary["unseen"]
+        assert "Go's crypto/tls" in ran.summary["unseen"][0]["reason"]
+
+
+def test_plain_tcp_is_no_unseen_call(bench, mode):
+    """A program without any TLS library connects: nothing of it can be missing."""
+    code = "exec 2>/dev/null; exec 3<>/dev/tcp/127.0.0.1/%d; sleep 0.2; exit 0"
+    ran = bench.run(mode, ["/bin/bash", "-c", code % bench.provider.port]).ok()
+    assert ran.summary["unseen"] == []
+    assert ran.summary["totals"]["complete"] is True
 
 
 def test_check_says_so_before(bench, go_program):

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/attach/elf.h"
@@ -300,6 +301,59 @@ TEST(damaged_files)
 	free(bytes);
 	unlink(path);
 	rmdir(folder);
+}
+
+/*
+ * A library whose many symbols all have a name within one huge string, that ends nowhere: to look
+ * for each name's end must not take the square of it.
+ */
+TEST(names_without_an_end)
+{
+	enum { SYMBOLS = 1 << 20, NAMES = 64 << 20 };
+	Elf64_Ehdr head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+			   .e_type = ET_DYN,
+			   .e_machine = EM_X86_64,
+			   .e_version = EV_CURRENT,
+			   .e_ehsize = sizeof(head),
+			   .e_shoff = sizeof(head),
+			   .e_shentsize = sizeof(Elf64_Shdr),
+			   .e_shnum = 3};
+	Elf64_Off at = sizeof(head) + 3 * sizeof(Elf64_Shdr);
+	Elf64_Shdr sections[3] = {{0},
+				  {.sh_type = SHT_DYNSYM,
+				   .sh_offset = at,
+				   .sh_size = SYMBOLS * sizeof(Elf64_Sym),
+				   .sh_link = 2,
+				   .sh_entsize = sizeof(Elf64_Sym)},
+				  {.sh_type = SHT_STRTAB,
+				   .sh_offset = at + SYMBOLS * sizeof(Elf64_Sym),
+				   .sh_size = NAMES}};
+	Elf64_Sym *symbols = calloc(SYMBOLS, sizeof(*symbols));
+	char *names = malloc(NAMES), path[] = "/tmp/tollspan-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct probe_site sites[LIMIT_SITES];
+	struct timespec before, after;
+
+	CHECK(fd >= 0 && symbols && names);
+	unlink(path);
+	memset(names, 'x', NAMES);
+	memcpy(names + 1, "SSL_", 4);
+	for (size_t i = 0; i < SYMBOLS; i++)
+		symbols[i] = (Elf64_Sym){.st_name = 1,
+					 .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+					 .st_shndx = 1,
+					 .st_value = 4096};
+	CHECK(write(fd, &head, sizeof(head)) == sizeof(head));
+	CHECK(write(fd, sections, sizeof(sections)) == sizeof(sections));
+	CHECK(write(fd, symbols, SYMBOLS * sizeof(*symbols)) == SYMBOLS * sizeof(*symbols));
+	CHECK(write(fd, names, NAMES) == NAMES);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	CHECK(site_find(fd, 0, sites) <= 0);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	CHECK(after.tv_sec - before.tv_sec < 10);
+	close(fd);
+	free(names);
+	free(symbols);
 }
 
 TEST_MAIN()

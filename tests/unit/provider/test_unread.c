@@ -37,7 +37,6 @@ static const struct {
 	{OPENAI, "/v1/vector_stores/vs_1/files", NULL, "openai POST /v1/vector_stores/*"},
 	{CLAUDE, "/v1/messages/batches", NULL, "anthropic POST /v1/messages/batches"},
 	{CLAUDE, "/v1/complete", NULL, "anthropic POST /v1/complete"},
-	{CLAUDE, "/v1/chat/completions", NULL, "anthropic POST /v1/chat/completions"},
 	{CLAUDE, "/v1/conversations", NULL, "anthropic POST /v1/conversations"},
 	{GEMINI, "/v1beta/models/gemini-2.5-pro:generateContent", NULL,
 	 "gcp.gemini POST /v1beta/models/*:generateContent"},

@@ -506,6 +506,95 @@ TEST(outside_the_tree_nothing)
 	clean_up();
 }
 
+static void child_pauses(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pause();
+	_exit(0);
+}
+
+/* A child of a child of ours. */
+static pid_t start_grandchild(pid_t *ret_child)
+{
+	pid_t grandchild = 0;
+	int pair[2];
+
+	CHECK(!pipe2(pair, O_CLOEXEC));
+	*ret_child = fork();
+	if (!*ret_child) {
+		grandchild = fork();
+		if (!grandchild)
+			child_pauses();
+		if (write(pair[1], &grandchild, sizeof(grandchild)) != sizeof(grandchild))
+			_exit(1);
+		child_pauses();
+	}
+	CHECK(read(pair[0], &grandchild, sizeof(grandchild)) == sizeof(grandchild));
+	close(pair[0]);
+	close(pair[1]);
+	return grandchild;
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
+TEST(only_our_children_are_followed)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t child, grandchild;
+
+	set_up(&opts);
+	grandchild = start_grandchild(&child);
+	CHECK_INT(ebpf_source_follow(capture.source, grandchild, true), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, 1, true), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, getpid(), true), 0);
+	CHECK_INT(count_type(CR_PROC), 0);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGTERM), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
+	CHECK_INT(ebpf_source_kill(capture.source, grandchild, SIGTERM), -EPERM);
+	end_child(child);
+	clean_up();
+}
+
+TEST(only_the_named_process_is_followed)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t child, grandchild = start_grandchild(&child);
+
+	opts.attach = grandchild;
+	set_up(&opts);
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), -EPERM);
+	CHECK_INT(ebpf_source_follow(capture.source, grandchild, true), 0);
+	end_child(child);
+	clean_up();
+}
+
+TEST(only_signals_that_are_passed_on)
+{
+	struct ebpf_opts opts = usual_opts();
+	int status;
+	pid_t child;
+
+	set_up(&opts);
+	child = fork();
+	if (!child)
+		child_pauses();
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGKILL), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGSTOP), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, 0), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, -1, SIGTERM), -EPERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGTERM), 0);
+	CHECK(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
+	CHECK_INT(ebpf_source_kill(capture.source, child, SIGTERM), -ESRCH);
+	clean_up();
+}
+
 static int many_small(struct pair_log *log, const char *path)
 {
 	struct pair_library library;
@@ -752,26 +841,145 @@ TEST(reader_without_privilege)
 /* A program without any TLS library: that of the test itself may be mapped in its children. */
 static int connects_in_vain(struct pair_log *log, const char *path)
 {
-	execl("/bin/bash", "bash", "-c", "exec 2>/dev/null; exec 3<>/dev/tcp/127.0.0.1/1; exit 0",
+	execl("/bin/bash", "bash", "-c", "exec 2>/dev/null; : 3<>/dev/tcp/127.0.0.1/1; exit 0",
 	      (char *)NULL);
 	return 1;
 }
 
-TEST(unseen_process)
+static int connects_and_stays(struct pair_log *log, const char *path)
+{
+	execl("/bin/bash", "bash", "-c",
+	      "exec 2>/dev/null; : 3<>/dev/tcp/127.0.0.1/1; sleep 0.3; exit 0", (char *)NULL);
+	return 1;
+}
+
+static struct {
+	unsigned int n;
+	struct cr_process process;
+	char executable[256];
+	bool interpreter; /* mapped */
+} silent;
+
+static int note_silent(void *context, const struct silent_process *process)
+{
+	size_t offset = sizeof(struct cr_hello), length;
+	unsigned int tag;
+	const char *text;
+
+	silent.n++;
+	silent.process = process->process;
+	while ((text = record_field_next(process->hello, &offset, &tag, &length))) {
+		if (tag == CR_FIELD_EXE)
+			snprintf(silent.executable, sizeof(silent.executable), "%.*s", (int)length,
+				 text);
+		else if (tag == CR_FIELD_MAPPING && memmem(text, length, "/ld-", 4))
+			silent.interpreter = true;
+	}
+	return 0;
+}
+
+static void check_silent(child_fn fn)
 {
 	struct ebpf_opts opts = usual_opts();
-	const struct cr_unseen *unseen = NULL;
+	struct stat bash, found;
+	pid_t child;
 
 	set_up(&opts);
-	start_child(connects_in_vain);
+	start_child(fn);
+	child = capture.child;
 	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
 	release_child();
 	CHECK_INT(run_child(), 0);
-	CHECK_INT(count_type(CR_UNSEEN), 1);
-	for (size_t i = 0; i < capture.n; i++)
-		if (capture.records[i]->type == CR_UNSEEN)
-			unseen = (const struct cr_unseen *)capture.records[i];
-	CHECK_INT(unseen->process.pid, capture.child);
+	CHECK_INT(count_type(CR_UNSEEN), 0);
+	memset(&silent, 0, sizeof(silent));
+	CHECK_INT(ebpf_source_silent(capture.source, note_silent, NULL), 0);
+	CHECK_INT(silent.n, 1);
+	CHECK_INT(silent.process.pid, child);
+	CHECK(!stat("/bin/bash", &bash) && !stat(silent.executable, &found));
+	CHECK(bash.st_dev == found.st_dev && bash.st_ino == found.st_ino);
+	clean_up();
+}
+
+TEST(silent_process)
+{
+	check_silent(connects_and_stays);
+	CHECK(silent.interpreter);
+}
+
+/* Perhaps before it could be looked at: then its path is known, of its mappings nothing. */
+TEST(silent_process_that_is_gone_at_once)
+{
+	check_silent(connects_in_vain);
+}
+
+/* The attacher's pid, as its own callback knows it. */
+static int describe_and_tell(pid_t pid, unsigned int flags, struct buffer *out)
+{
+	atomic_store(&capture.log->step, (uint32_t)getpid());
+	return proc_record(pid, flags, out);
+}
+
+static const struct cr_lost *find_lost(uint32_t cause)
+{
+	for (size_t i = 0; i < capture.n; i++) {
+		const struct cr_lost *lost = (const struct cr_lost *)capture.records[i];
+
+		if (lost->head.type == CR_LOST && lost->cause == cause)
+			return lost;
+	}
+	return NULL;
+}
+
+TEST(attacher_that_died_is_a_loss)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t child;
+
+	opts.describe = describe_and_tell;
+	set_up(&opts);
+	child = fork();
+	if (!child)
+		child_pauses();
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
+	CHECK_INT(ebpf_source_dispatch(capture.source), 0);
+	CHECK(atomic_load(&capture.log->step) > 1);
+	CHECK(!kill((pid_t)atomic_load(&capture.log->step), SIGKILL));
+	for (int i = 0; i < 200 && ebpf_source_dispatch(capture.source) != -EPIPE; i++)
+		usleep(10000);
+	CHECK_INT(ebpf_source_dispatch(capture.source), -EPIPE);
+	CHECK_INT(ebpf_source_finish(capture.source), -EPIPE);
+	CHECK_INT(count_type(CR_LOST), 1);
+	CHECK(find_lost(CR_CAUSE_KILLED));
+	CHECK(find_lost(CR_CAUSE_KILLED)->records > 0);
+	end_child(child);
+	clean_up();
+}
+
+static int describe_badly(pid_t pid, unsigned int flags, struct buffer *out)
+{
+	int r = proc_record(pid, flags, out);
+
+	if (!r)
+		((struct cr_head *)out->data)->version = 77;
+	return r;
+}
+
+TEST(malformed_record_is_a_loss)
+{
+	struct ebpf_opts opts = usual_opts();
+	pid_t child;
+
+	opts.describe = describe_badly;
+	set_up(&opts);
+	child = fork();
+	if (!child)
+		child_pauses();
+	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
+	CHECK_INT(count_type(CR_PROC), 0);
+	CHECK_INT(count_type(CR_LOST), 1);
+	CHECK(find_lost(CR_CAUSE_MALFORMED));
+	CHECK_INT(find_lost(CR_CAUSE_MALFORMED)->records, 1);
+	end_child(child);
 	clean_up();
 }
 

@@ -616,10 +616,10 @@ static void client_unanswered_at_last(struct cr_ring *ring, uint8_t *data)
 		_exit(1);
 }
 
-static struct preload_silent found;
+static struct silent_process found;
 static unsigned int n_found;
 
-static int note_found(void *context, const struct preload_silent *silent)
+static int note_found(void *context, const struct silent_process *silent)
 {
 	found = *silent;
 	n_found++;
@@ -645,7 +645,7 @@ TEST(silent_processes_are_told)
 		setenv("ADDRESS", preload_source_address(all.source), 1);
 		CHECK_INT(run_client(cases[i].fn), 0);
 		CHECK_INT(all.n_exit, 1);
-		found = (struct preload_silent){0};
+		found = (struct silent_process){0};
 		n_found = 0;
 		CHECK_INT(preload_source_silent(all.source, note_found, NULL), 0);
 		CHECK_INT(n_found, cases[i].n);
