@@ -82,7 +82,7 @@ static void make_options(struct option_table *table)
 
 static void print_help(const struct option_table *table)
 {
-	puts("usage: tollspan price --model M [--provider P] --QUANTITY N… [options]\n"
+	puts("Usage: tollspan price --model M [--provider P] --QUANTITY N… [options]\n"
 	     "       tollspan price --stdin [options] < JSON lines\n"
 	     "       tollspan price --validate FILE\n"
 	     "\n"

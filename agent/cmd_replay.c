@@ -11,7 +11,6 @@
 #include "agent/options.h"
 #include "agent/pipeline.h"
 #include "agent/report.h"
-#include "agent/salt.h"
 #include "agent/source/file.h"
 #include "agent/store.h"
 #include "agent/util/clock.h"
@@ -88,7 +87,7 @@ static int make_pipeline(const struct options *options, struct store *store,
 	const char *bad = NULL;
 	int r;
 
-	salt_read(opts.salt);
+	/* Keys in a file are fingerprints already: no salt, and the same output anywhere. */
 	store_sinks(store, &opts.sinks);
 	r = pipeline_new(ret_pipeline, &opts, &bad);
 	if (r < 0)
@@ -107,6 +106,18 @@ static int open_store(const struct options *options, struct store **ret_store)
 		log_error("%s: %s", options->ledger ? options->ledger : "scratch ledger",
 			  *error ? error : strerror(-r));
 	return r;
+}
+
+/* What is behind the damage was not seen: the totals are not complete. */
+static void feed_damage(struct pipeline *pipeline)
+{
+	struct cr_lost lost = {
+		.head = {.length = sizeof(lost), .type = CR_LOST, .version = CR_VERSION},
+		.cause = CR_CAUSE_MALFORMED,
+		.records = 1,
+	};
+
+	pipeline_feed(pipeline, &lost.head);
 }
 
 static int replay(const struct options *options, struct capture_file *file, const char *path)
@@ -128,6 +139,8 @@ static int replay(const struct options *options, struct capture_file *file, cons
 	if (r == 0) {
 		r = capture_file_feed(file, on_record, pipeline);
 		status = r < 0 ? tell_file_error(file, path, r) : 0;
+		if (r < 0)
+			feed_damage(pipeline);
 		r = pipeline_end(pipeline);
 		store_commit(store);
 		if (r < 0 || show(options, store) < 0)

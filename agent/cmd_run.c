@@ -51,6 +51,8 @@ static const char usage[] =
 
 struct run {
 	struct options options;
+	struct user user, invoker; /* of -u; who called sudo */
+	bool has_invoker;
 	const char *command; /* "run" or "record" */
 	struct capture *capture;
 	struct job *job;       /* NULL with -p */
@@ -140,10 +142,44 @@ static int check_options(const struct run *run)
 	return 0;
 }
 
+static int find_invoker(struct run *run)
+{
+	int r = user_invoker(&run->invoker);
+
+	run->has_invoker = r == 0;
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	log_error("SUDO_UID, SUDO_GID: not understood; unset them to run as root");
+	return r;
+}
+
+static int find_user(struct run *run)
+{
+	const char *name = run->options.user;
+	int r = name ? user_find(name, &run->user) : 0;
+
+	if (r == -ENOENT)
+		log_error("-u %s: no such user", name);
+	else if (r < 0)
+		log_error("-u %s: %s", name, strerror(-r));
+	if (r < 0 || !name || geteuid() == 0 || run->user.uid == geteuid())
+		return r;
+	log_error("-u %s: only root may run as another user; use sudo", name);
+	return -EPERM;
+}
+
+/* Whom the command runs as; NULL: as we are. */
+static const struct user *command_user(const struct run *run)
+{
+	if (run->options.user)
+		return &run->user;
+	return run->has_invoker ? &run->invoker : NULL;
+}
+
 static int start_capture(struct run *run)
 {
 	const struct options *o = &run->options;
-	struct job_opts job = {.command = o->arguments, .user = o->user};
+	struct job_opts job = {.command = o->arguments, .user = command_user(run)};
 	char error[512] = "";
 	int r;
 
@@ -152,18 +188,12 @@ static int start_capture(struct run *run)
 		log_error("%s", *error ? error : strerror(-r));
 		return r;
 	}
-	if (!job.user)
-		job.user = user_invoker();
 	capture_job(run->capture, &job);
 	job.kill = capture_kill;
 	job.context = run->capture;
 	if (!o->pid) {
 		r = job_start(&run->job, &job);
-		if (r == -ENOENT)
-			log_error("-u %s: no such user", job.user);
-		else if (r == -EPERM)
-			log_error("-u %s: only root may run as another user; use sudo", job.user);
-		else if (r < 0)
+		if (r < 0)
 			log_error("%s: %s", o->arguments[0], strerror(-r));
 	}
 	return r;
@@ -314,11 +344,10 @@ static int open_all(struct run *run)
 
 static int drop_privilege(const struct run *run)
 {
-	const char *user = user_invoker();
-	int r = user ? user_become(user) : 0;
+	int r = run->has_invoker ? user_become(&run->invoker) : 0;
 
 	if (r < 0)
-		log_error("become %s: %s", user, strerror(-r));
+		log_error("become uid %u: %s", run->invoker.uid, strerror(-r));
 	return r;
 }
 
@@ -419,6 +448,10 @@ static int run_main(enum options_of kind, int argc, char **argv)
 	}
 	run.began_ns = (int64_t)clock_boot_ns();
 	r = check_options(&run);
+	if (r == 0)
+		r = find_invoker(&run);
+	if (r == 0)
+		r = find_user(&run);
 	if (r == 0)
 		r = start_capture(&run);
 	if (r == 0)

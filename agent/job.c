@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +57,8 @@ static void job_child(const struct job_opts *opts, const sigset_t *mask, int go_
 		_exit(EXIT_NOT_STARTED);
 	if (opts->user)
 		error = -user_become(opts->user);
+	if (opts->user)
+		user_environment(opts->user);
 	if (!error && opts->preload)
 		error = -set_preload(opts->preload);
 	if (opts->environment)
@@ -112,15 +113,6 @@ static int job_fork(struct job *job, const struct job_opts *opts)
 	return r;
 }
 
-static int job_check_user(const char *name)
-{
-	const struct passwd *entry = getpwnam(name);
-
-	if (!entry)
-		return -ENOENT;
-	return geteuid() == 0 || entry->pw_uid == geteuid() ? 0 : -EPERM;
-}
-
 int job_start(struct job **ret_job, const struct job_opts *opts)
 {
 	struct job *job = calloc(1, sizeof(*job));
@@ -133,11 +125,6 @@ int job_start(struct job **ret_job, const struct job_opts *opts)
 			    .go_fd = -1,
 			    .failed_fd = -1,
 			    .signal_fd = -1};
-	r = opts->user ? job_check_user(opts->user) : 0;
-	if (r < 0) {
-		free(job);
-		return r;
-	}
 	/* Orphans of the tree stay below us, where they can still be seen. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	r = job_block_signals(job);

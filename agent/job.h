@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "agent/user.h"
+
 struct job;
 
 /** job_kill - sends a signal where we may not: the command may be another user's. 0 or errno. */
@@ -18,7 +20,7 @@ struct job_opts {
 	char **command;          /* NULL-ended; found by PATH */
 	const char *preload;     /* put before what LD_PRELOAD has; NULL: none */
 	const char *environment; /* a further NAME=VALUE; NULL: none */
-	const char *user;        /* passwd name to run as, by root; NULL: as we are */
+	const struct user *user; /* to run as, by root; NULL: as we are */
 	job_kill kill;           /* may be NULL */
 	void *context;           /* of kill */
 };
@@ -26,7 +28,7 @@ struct job_opts {
 /*
  * job_start - fork the command, which waits for job_release() before it begins its program.
  * Blocks the signals that job_dispatch() handles.
- * Return: 0 or a negative errno (-ENOENT: no such user; -EPERM: only root may run as this one).
+ * Return: 0 or a negative errno.
  */
 int job_start(struct job **ret_job, const struct job_opts *opts);
 

@@ -58,6 +58,7 @@
 #define LIMIT_CHARGES 64       /* charges of one call */
 #define LIMIT_ATTRIBUTES 32    /* further attributes of one call */
 #define LIMIT_CALLS 65536      /* open at once */
+#define LIMIT_UNREAD 4096      /* requests that are not read, open at once */
 #define LIMIT_BACKGROUND 512   /* ids of responses that are made in the background */
 
 /* options */
@@ -66,6 +67,7 @@
 
 /* names and paths */
 #define LIMIT_PATH (4 * KIB)
+#define LIMIT_USER 256
 
 /* trace */
 #define LIMIT_PROCESSES 65536                       /* known at once */

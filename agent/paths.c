@@ -10,26 +10,25 @@
 #include <unistd.h>
 
 #include "agent/limits.h"
+#include "agent/user.h"
 
-/* Under sudo $HOME may still be another user's: it counts where it is ours. */
+/* Where sudo was called and its privilege is given up, $HOME may still be root's. */
 static const char *home_folder(void)
 {
 	const char *home = getenv("HOME");
 	const struct passwd *entry;
-	struct stat status;
 
-	if (home && stat(home, &status) == 0 && status.st_uid == geteuid())
+	if (home && *home && (!getenv("SUDO_UID") || geteuid() == 0))
 		return home;
 	entry = getpwuid(geteuid());
-	return entry && *entry->pw_dir ? entry->pw_dir : home;
+	return entry && *entry->pw_dir ? entry->pw_dir : NULL;
 }
 
 /* An XDG folder that sudo carried over is the other user's too. */
-static int xdg_path(const char *variable, const char *fallback, const char *name, char *path,
-		    size_t size)
+static int xdg_path(const char *home, const char *variable, const char *fallback, const char *name,
+		    char *path, size_t size)
 {
 	const char *folder = getenv("SUDO_UID") ? NULL : getenv(variable);
-	const char *home = home_folder();
 	int n;
 
 	if (folder && *folder == '/')
@@ -58,14 +57,17 @@ static int make_parents(const char *path)
 
 int paths_state(const char *name, char *path, size_t size)
 {
-	int r = xdg_path("XDG_STATE_HOME", ".local/state", name, path, size);
+	int r = xdg_path(home_folder(), "XDG_STATE_HOME", ".local/state", name, path, size);
 
 	return r < 0 ? r : make_parents(path);
 }
 
 int paths_config(const char *name, char *path, size_t size)
 {
-	return xdg_path("XDG_CONFIG_HOME", ".config", name, path, size);
+	struct user invoker;
+	const char *home = user_invoker(&invoker) == 0 ? invoker.home : home_folder();
+
+	return xdg_path(home, "XDG_CONFIG_HOME", ".config", name, path, size);
 }
 
 int paths_ledger(char *path, size_t size)

@@ -14,7 +14,10 @@
  */
 int paths_state(const char *name, char *path, size_t size);
 
-/** paths_config - NAME in $XDG_CONFIG_HOME/tollspan, else ~/.config/tollspan; makes nothing. */
+/*
+ * paths_config - NAME in $XDG_CONFIG_HOME/tollspan, else ~/.config/tollspan, under sudo of the user
+ *	who called it; makes nothing.
+ */
 int paths_config(const char *name, char *path, size_t size);
 
 /*

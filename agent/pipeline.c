@@ -123,7 +123,10 @@ static void price_call(const struct pipeline *p, struct call_event *call)
 		call->cost_status = COST_UNPRICED;
 		break;
 	case BILLING_USAGE:
-		call->cost_status = call->n_charges ? COST_PRICED : COST_UNPRICED;
+		/* A usage that could not be read whole has no whole price. */
+		call->cost_status = call->n_charges && !(call->partial & PARTIAL_USAGE)
+					    ? COST_PRICED
+					    : COST_UNPRICED;
 		for (size_t i = 0; i < call->n_charges; i++) {
 			if (call->charges[i].price.status != PRICING_PRICED)
 				call->cost_status = COST_UNPRICED;
@@ -328,7 +331,7 @@ static int make_stages(struct pipeline *p, const struct pipeline_opts *opts)
 	if (r == 0)
 		r = http_new(&p->http, &http);
 	if (r == 0)
-		r = provider_new(&p->provider, on_call, p);
+		r = provider_new(&p->provider, on_call, on_loss, p);
 	if (r == 0)
 		r = trace_new(&p->trace, &trace);
 	return r;

@@ -10,7 +10,7 @@
 #include "agent/util/clock.h"
 #include "agent/usage_name.h"
 
-#define QUANTITY_MAX 9007199254740992.0 /* 2^53: exact in a double */
+#define QUANTITY_MAX 9007199254740992.0 /* 2^53: below it each is exact in a double */
 
 struct price_line {
 	cJSON *object; /* the charge's texts are in it */
@@ -82,7 +82,7 @@ static int read_quantity(const struct reader *reader, const cJSON *value)
 			continue;
 		if (cJSON_IsNull(value))
 			return 0;
-		if (!(number >= 0 && number <= QUANTITY_MAX) || (double)(uint64_t)number != number)
+		if (!(number >= 0 && number < QUANTITY_MAX) || (double)(uint64_t)number != number)
 			return bad(reader, value->string, "is not a whole number");
 		if (pricing_usage_has(&reader->line->charge.usage, bucket))
 			return bad(reader, value->string, "is there twice");

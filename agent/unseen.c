@@ -2,6 +2,7 @@
 #include "agent/unseen.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,12 +147,33 @@ static void look_at(const struct unseen *unseen, struct suspect *suspect, uint64
 		procfs_mappings(pid, on_mapping, suspect);
 }
 
+/* Where there is no more room: the ended that there is nothing to tell of. */
+static void forget_ended(struct unseen *unseen)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(unseen->suspects, &cursor, NULL, &value)) {
+		struct suspect *suspect = value;
+
+		if (suspect->internet && suspect->sight != SIGHT_CALLED)
+			continue;
+		if (kill((pid_t)suspect->key.pid, 0) == 0 || errno != ESRCH)
+			continue;
+		map_remove(unseen->suspects, &suspect->key);
+		free(suspect->executable);
+		free(suspect);
+	}
+}
+
 static struct suspect *suspect_of(struct unseen *unseen, const struct process_key *key)
 {
 	struct suspect *suspect = map_get(unseen->suspects, key);
 
 	if (suspect)
 		return suspect;
+	if (map_count(unseen->suspects) == LIMIT_PROCESSES)
+		forget_ended(unseen);
 	suspect = calloc(1, sizeof(*suspect));
 	if (!suspect)
 		return NULL;

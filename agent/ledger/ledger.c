@@ -200,7 +200,7 @@ static const char *reason_of(int r)
 	case -EBUSY:
 		return "is locked by another program";
 	case -ENOENT:
-		return "no ledger yet: run `tollspan run -- CMD` first";
+		return "there is no such file; a first `tollspan run -- CMD` makes one";
 	default:
 		return strerror(-r);
 	}

@@ -392,14 +392,8 @@ static const struct path_shape shapes[] = {
 const struct family family_anthropic_messages = {
 	.name = "anthropic.messages",
 	.operation = "chat",
-	.provider = "anthropic",
 	.group = GROUP_ANTHROPIC,
 	.shapes = shapes,
-	.request = &request_spec,
-	.response = &response_spec,
-	.on_response = on_response,
-	.plausible = plausible,
-	.request_done = request_done,
-	.message = message,
+	FAMILY_READ_WHOLE,
 	.finish = finish,
 };

@@ -84,29 +84,47 @@ static bool ends_in(const char *text, size_t length, const char *shape)
 	return true;
 }
 
-const struct family *family_find(const char *method, const char *path, unsigned int groups,
-				 bool vouched)
+bool path_matches(const char *path, size_t length, const char *shape)
 {
-	size_t length = strlen(path);
-
 	while (length > 1 && path[length - 1] == '/')
 		length--;
+	return ends_in(path, length, shape);
+}
+
+const struct family *family_find(const char *method, const char *path, size_t length,
+				 unsigned int wanted, bool vouched)
+{
 	for (size_t i = 0; families[i]; i++) {
-		if (!(families[i]->group & groups))
+		if (!(families[i]->group & wanted))
 			continue;
 		for (const struct path_shape *s = families[i]->shapes; s->suffix; s++)
 			if ((vouched || !s->vouched_only) && !strcasecmp(method, s->method) &&
-			    ends_in(path, length, s->suffix))
+			    path_matches(path, length, s->suffix))
 				return families[i];
 	}
 	return NULL;
 }
 
+static const struct {
+	const char *name;
+	enum family_group group;
+} groups[] = {
+	{"openai", GROUP_OPENAI},
+	{"anthropic", GROUP_ANTHROPIC},
+};
+
+const char *family_group_name(unsigned int wanted)
+{
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+		if (groups[i].group == wanted)
+			return groups[i].name;
+	return NULL;
+}
+
 enum family_group family_group_by_name(const char *name, size_t length)
 {
-	if (length == 6 && !memcmp(name, "openai", 6))
-		return GROUP_OPENAI;
-	if (length == 9 && !memcmp(name, "anthropic", 9))
-		return GROUP_ANTHROPIC;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+		if (strlen(groups[i].name) == length && !memcmp(name, groups[i].name, length))
+			return groups[i].group;
 	return 0;
 }

@@ -21,8 +21,7 @@ struct path_shape {
 struct family {
 	const char *name;
 	const char *operation;
-	const char *provider; /* where no host names one */
-	enum family_group group;
+	enum family_group group;         /* also the provider, where no host names one */
 	const struct path_shape *shapes; /* to one without suffix */
 	bool free; /* costs nothing, but for a poll that is the first to tell */
 	bool poll; /* asks for a response that was made earlier */
@@ -44,6 +43,11 @@ struct family {
 	void (*finish)(struct call *call);
 };
 
+/* Members of a family that reads request and response, each by the name that its file gives it. */
+#define FAMILY_READ_WHOLE                                                                 \
+	.request = &request_spec, .response = &response_spec, .on_response = on_response, \
+	.plausible = plausible, .request_done = request_done, .message = message
+
 extern const struct family family_openai_chat, family_openai_responses, family_anthropic_messages;
 extern const struct family family_openai_poll, family_openai_count, family_openai_models;
 extern const struct family family_openai_stored, family_anthropic_count, family_anthropic_models;
@@ -61,13 +65,26 @@ void host_find(const char *name, struct host *ret_host);
 
 /*
  * family_find - the family of a request.
- * @path: without query.
- * @groups: those that the host is said to speak.
+ * @path: @length bytes, without query.
+ * @wanted: groups that the host is said to speak.
  * @vouched: paths that say too little by themselves count as well.
  * Return: NULL where there is none.
  */
-const struct family *family_find(const char *method, const char *path, unsigned int groups,
-				 bool vouched);
+const struct family *family_find(const char *method, const char *path, size_t length,
+				 unsigned int wanted, bool vouched);
+
+/** path_matches - the path ends in the shape, or in the shape and slashes. */
+bool path_matches(const char *path, size_t length, const char *shape);
+
+/*
+ * free_post - a POST to a host that bills, of no family, that costs nothing.
+ * @path: @length bytes, without query.
+ * @groups: those that the host is billed as; 0 where it is none of them.
+ */
+bool free_post(const char *path, size_t length, unsigned int groups);
+
+/** family_group_name - the provider of one group; NULL of none and of several. */
+const char *family_group_name(unsigned int wanted);
 
 /** family_group_by_name - 0 where there is none. */
 enum family_group family_group_by_name(const char *name, size_t length);

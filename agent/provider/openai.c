@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include <cJSON.h>
+
 #include "agent/provider/openai.h"
+#include "agent/provider/usage.h"
 
 void openai_request(struct call *call)
 {
@@ -34,4 +37,28 @@ void openai_error(struct call *call, const char *type, const char *code)
 	if (!type || !*type)
 		type = code;
 	call_set(call, CALL_ERROR_TYPE, type && *type ? type : "error");
+}
+
+struct tally *openai_usage(struct call *call, const char *text, openai_usage_reader read)
+{
+	struct pricing_usage usage = {0};
+	struct tally *tally;
+	bool fault = false;
+	cJSON *json = usage_parse(text);
+
+	if (!json)
+		return NULL;
+	read(json, &usage, &fault);
+	cJSON_Delete(json);
+	call->usage_fault = fault || usage_is_one_sided(&usage);
+	usage_exclude(&usage, &call->usage_fault);
+	if (!usage.present)
+		return NULL;
+	tally = call_tally(call, 0);
+	if (!tally)
+		return NULL;
+	tally->usage = usage;
+	call->has_usage = true;
+	call_raw_usage(call, text);
+	return tally;
 }

@@ -5,6 +5,8 @@
 
 #include "agent/provider/call.h"
 
+struct cJSON;
+
 /* Paths of a request, which both tables begin with. */
 enum openai_request_path {
 	OPENAI_MODEL,
@@ -30,5 +32,14 @@ void openai_tier(struct call *call, const char *tier);
 
 /** openai_error - type and code of an error as JSON text without quotes; either may be NULL. */
 void openai_error(struct call *call, const char *type, const char *code);
+
+typedef void (*openai_usage_reader)(const struct cJSON *json, struct pricing_usage *usage,
+				    bool *fault);
+
+/*
+ * openai_usage - take a usage object, as JSON text, for the call's one tally.
+ * Return: the tally, or NULL where no quantity was told.
+ */
+struct tally *openai_usage(struct call *call, const char *text, openai_usage_reader read);
 
 #endif

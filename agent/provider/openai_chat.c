@@ -186,26 +186,10 @@ static void count_search(const struct call *call, struct pricing_usage *usage)
 
 static void take_usage(struct call *call, const char *text)
 {
-	struct pricing_usage usage = {0};
-	struct tally *tally;
-	bool fault = false;
-	cJSON *json = usage_parse(text);
+	struct tally *tally = openai_usage(call, text, read_usage);
 
-	if (!json)
-		return;
-	read_usage(json, &usage, &fault);
-	cJSON_Delete(json);
-	call->usage_fault = fault;
-	usage_exclude(&usage, &call->usage_fault);
-	if (!usage.present)
-		return;
-	count_search(call, &usage);
-	tally = call_tally(call, 0);
-	if (!tally)
-		return;
-	tally->usage = usage;
-	call->has_usage = true;
-	call_raw_usage(call, text);
+	if (tally)
+		count_search(call, &tally->usage);
 }
 
 static void message(struct call *call, const char *name)
@@ -242,13 +226,7 @@ static const struct path_shape shapes[] = {
 const struct family family_openai_chat = {
 	.name = "openai.chat",
 	.operation = "chat",
-	.provider = "openai",
 	.group = GROUP_OPENAI,
 	.shapes = shapes,
-	.request = &request_spec,
-	.response = &response_spec,
-	.on_response = on_response,
-	.plausible = plausible,
-	.request_done = request_done,
-	.message = message,
+	FAMILY_READ_WHOLE,
 };

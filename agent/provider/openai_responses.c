@@ -213,29 +213,6 @@ static void read_usage(const cJSON *json, struct pricing_usage *usage, bool *fau
 	usage_take(json, out, "image_tokens", usage, PRICING_OUTPUT_IMAGE, fault);
 }
 
-static void take_usage(struct call *call, const char *text)
-{
-	struct pricing_usage usage = {0};
-	struct tally *tally;
-	bool fault = false;
-	cJSON *json = usage_parse(text);
-
-	if (!json)
-		return;
-	read_usage(json, &usage, &fault);
-	cJSON_Delete(json);
-	call->usage_fault = fault;
-	usage_exclude(&usage, &call->usage_fault);
-	if (!usage.present)
-		return;
-	tally = call_tally(call, 0);
-	if (!tally)
-		return;
-	tally->usage = usage;
-	call->has_usage = true;
-	call_raw_usage(call, text);
-}
-
 /* A response object that will not change. */
 static void take_final(struct call *call, unsigned int base)
 {
@@ -249,7 +226,7 @@ static void take_final(struct call *call, unsigned int base)
 		openai_error(call, document_raw(d, base + OBJECT_ERROR_TYPE),
 			     document_raw(d, base + OBJECT_ERROR_CODE));
 	if (usage && call_is_success(call))
-		take_usage(call, usage);
+		(void)openai_usage(call, usage, read_usage);
 	call->final = call->has_usage;
 	call->finish.length = 0;
 	call_finish_reason(call, document_string(d, base + OBJECT_STATUS));
@@ -342,15 +319,9 @@ static const struct path_shape shapes[] = {
 const struct family family_openai_responses = {
 	.name = "openai.responses",
 	.operation = "chat",
-	.provider = "openai",
 	.group = GROUP_OPENAI,
 	.shapes = shapes,
-	.request = &request_spec,
-	.response = &response_spec,
-	.on_response = on_response,
-	.plausible = plausible,
-	.request_done = request_done,
-	.message = message,
+	FAMILY_READ_WHOLE,
 	.finish = finish,
 };
 
@@ -362,7 +333,6 @@ static const struct path_shape poll_shapes[] = {
 const struct family family_openai_poll = {
 	.name = "openai.responses.poll",
 	.operation = "retrieve_response",
-	.provider = "openai",
 	.group = GROUP_OPENAI,
 	.shapes = poll_shapes,
 	.free = true,

@@ -12,6 +12,7 @@
 #include "agent/provider/endpoint.h"
 #include "agent/provider/family.h"
 #include "agent/provider/field.h"
+#include "agent/provider/unread.h"
 #include "agent/util/map.h"
 
 struct provider {
@@ -21,11 +22,12 @@ struct provider {
 	struct call *first, *last; /* in the order in which they began */
 	struct call *recent;       /* that had the last event, or NULL */
 	struct background *background;
+	struct unread *unread;
 	struct endpoint *endpoints;
 	size_t n_endpoints;
 };
 
-int provider_new(struct provider **ret_provider, call_sink sink, void *context)
+int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss, void *context)
 {
 	struct provider *provider = calloc(1, sizeof(*provider));
 
@@ -34,7 +36,8 @@ int provider_new(struct provider **ret_provider, call_sink sink, void *context)
 	provider->sink = sink;
 	provider->context = context;
 	if (map_new(&provider->calls, sizeof(uint64_t), LIMIT_CALLS) < 0 ||
-	    background_new(&provider->background) < 0) {
+	    background_new(&provider->background) < 0 ||
+	    unread_new(&provider->unread, loss, context) < 0) {
 		provider_free(provider);
 		return -ENOMEM;
 	}
@@ -54,6 +57,7 @@ void provider_free(struct provider *provider)
 	}
 	map_free(provider->calls);
 	background_free(provider->background);
+	unread_free(provider->unread);
 	free(provider->endpoints);
 	free(provider);
 }
@@ -115,6 +119,8 @@ static int emit(struct provider *provider, struct call *call, enum call_event_ty
 
 /* ---- where a request goes ---- */
 
+#define GROUP_ALL (GROUP_OPENAI | GROUP_ANTHROPIC)
+
 struct target {
 	char host[ENDPOINT_HOST_MAX]; /* "" unknown */
 	uint16_t port;
@@ -168,7 +174,7 @@ static void find_target(const struct provider *provider, const struct exchange_e
 	host_find(target->host, &target->known);
 	target->billed = target->known.billed;
 	target->vouched = target->known.named;
-	target->groups = target->billed ? target->billed : GROUP_OPENAI | GROUP_ANTHROPIC;
+	target->groups = target->billed ? target->billed : GROUP_ALL;
 }
 
 /* Nobody vouches for the host: the body must be JSON as far as its head tells. */
@@ -201,6 +207,8 @@ static void fill_call(struct call *call, const struct exchange_event *event,
 {
 	size_t path = strcspn(event->target, "?#");
 
+	if (path > LIMIT_VALUE)
+		call->partial |= PARTIAL_LIMIT;
 	call->id = event->id;
 	call->conn = *event->conn;
 	call->position = event->position;
@@ -209,7 +217,8 @@ static void fill_call(struct call *call, const struct exchange_event *event,
 	call->provider_known = target->billed & call->family->group;
 	call->port = target->port;
 	call_set(call, CALL_PROVIDER,
-		 target->known.provider ? target->known.provider : call->family->provider);
+		 target->known.provider ? target->known.provider
+					: family_group_name(call->family->group));
 	call_set(call, CALL_REGION, target->known.region);
 	call_set(call, CALL_METHOD, event->method);
 	call_set_bytes(call, CALL_PATH, event->target, path);
@@ -218,39 +227,68 @@ static void fill_call(struct call *call, const struct exchange_event *event,
 	field_take_request(call, event);
 }
 
+/*
+ * The request is not read. It is a loss if it may cost something: a free GET, a host that nobody
+ * vouches for, are none.
+ * @family: that would have read it, or NULL.
+ */
+static int leave_unread(struct provider *provider, const struct exchange_event *event,
+			const struct target *target, const struct family *family)
+{
+	enum cr_cause cause = family ? CR_CAUSE_LIMIT : CR_CAUSE_PROTOCOL;
+	size_t length = strcspn(event->target, "?#");
+	const char *name = target->known.provider;
+	int r;
+
+	if (family ? family->free && !family->poll
+		   : !target->vouched || strcasecmp(event->method, "POST") != 0 ||
+			     free_post(event->target, length, target->billed))
+		return EXCHANGE_IGNORE;
+	if (!name)
+		name = family_group_name(family ? family->group : target->billed);
+	r = unread_begin(provider->unread, event, cause, name ? name : target->host, length);
+	return r < 0 ? r : EXCHANGE_IGNORE;
+}
+
+static int begin_call(struct provider *provider, const struct exchange_event *event,
+		      const struct target *target, const struct family *family)
+{
+	struct call *call = call_new();
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	call->family = family;
+	fill_call(call, event, target);
+	r = call->no_memory ? -ENOMEM : open_documents(call);
+	if (!r)
+		r = add_call(provider, call);
+	if (r < 0)
+		call_free(call);
+	return r;
+}
+
 static int on_request_head(struct provider *provider, const struct exchange_event *event)
 {
 	struct target target = {0};
 	const struct family *family;
-	char path[LIMIT_VALUE];
-	struct call *call;
-	size_t length;
 	int r;
 
 	if (!event->method || !event->target)
 		return EXCHANGE_IGNORE;
-	length = strcspn(event->target, "?#");
-	if (length >= sizeof(path))
-		return EXCHANGE_IGNORE;
-	memcpy(path, event->target, length);
-	path[length] = '\0';
 	find_target(provider, event, &target);
-	family = family_find(event->method, path, target.groups, target.vouched);
-	if (!family || (!target.vouched && !may_be_json(event)))
+	family = family_find(event->method, event->target, strcspn(event->target, "?#"),
+			     target.groups, target.vouched);
+	/* the shape of another's API is read too; the host is not known to bill for it */
+	if (!family && target.groups != GROUP_ALL)
+		family = family_find(event->method, event->target, strcspn(event->target, "?#"),
+				     GROUP_ALL, false);
+	if (!family)
+		return leave_unread(provider, event, &target, NULL);
+	if (!target.vouched && !may_be_json(event))
 		return EXCHANGE_IGNORE;
-	call = call_new();
-	if (!call)
-		return -ENOMEM;
-	call->family = family;
-	fill_call(call, event, &target);
-	r = call->no_memory ? -ENOMEM : open_documents(call);
-	if (!r)
-		r = add_call(provider, call);
-	if (r < 0) {
-		call_free(call);
-		return r == -ENOSPC ? EXCHANGE_IGNORE : r;
-	}
-	return 0;
+	r = begin_call(provider, event, &target, family);
+	return r == -ENOSPC ? leave_unread(provider, event, &target, family) : r;
 }
 
 /* ---- requests ---- */
@@ -448,7 +486,7 @@ int provider_end(struct provider *provider, uint64_t now_ns)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return unread_end(provider->unread);
 }
 
 int provider_feed(struct provider *provider, const struct exchange_event *event)
@@ -461,8 +499,10 @@ int provider_feed(struct provider *provider, const struct exchange_event *event)
 	call = provider->recent;
 	if (!call || call->id != event->id)
 		call = map_get(provider->calls, &event->id);
-	if (!call)
-		return EXCHANGE_IGNORE;
+	if (!call) {
+		r = unread_feed(provider->unread, event);
+		return r < 0 ? r : EXCHANGE_IGNORE;
+	}
 	provider->recent = call;
 	switch (event->type) {
 	case EXCHANGE_REQUEST_BODY:

@@ -13,8 +13,14 @@
 
 struct provider;
 
-/** provider_new - Return: 0 or -ENOMEM. */
-int provider_new(struct provider **ret_provider, call_sink sink, void *context);
+/*
+ * provider_new - a stage without endpoints.
+ * @loss: told what was not read: CR_CAUSE_PROTOCOL, a request to a host that bills whose path no
+ *	family has; CR_CAUSE_LIMIT, a model call beyond LIMIT_CALLS. Of both, not what failed. Their
+ *	wall_ns is 0.
+ * Return: 0 or -ENOMEM.
+ */
+int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss, void *context);
 
 /*
  * provider_add_endpoint - HOST[:PORT]=FAMILY[,FAMILY…]: this host speaks these families' APIs and
@@ -29,7 +35,7 @@ int provider_add_endpoint(struct provider *provider, const char *text);
  */
 int provider_feed(struct provider *provider, const struct exchange_event *event);
 
-/** provider_end - end open calls as partial. */
+/** provider_end - end open calls as partial. Return: 0 or -ENOMEM. */
 int provider_end(struct provider *provider, uint64_t now_ns);
 
 void provider_free(struct provider *provider);

@@ -96,6 +96,11 @@ static void drop_orphans(struct pricing_usage *usage, enum pricing_bucket total,
 	drop(usage, parts);
 }
 
+bool usage_is_one_sided(const struct pricing_usage *usage)
+{
+	return pricing_usage_has(usage, PRICING_INPUT) != pricing_usage_has(usage, PRICING_OUTPUT);
+}
+
 void usage_exclude(struct pricing_usage *usage, bool *fault)
 {
 	enum pricing_bucket bucket;

@@ -33,6 +33,9 @@ bool usage_number(const struct cJSON *object, const char *name, const char *inne
 bool usage_take(const struct cJSON *object, const char *name, const char *inner,
 		struct pricing_usage *usage, enum pricing_bucket bucket, bool *fault);
 
+/** usage_is_one_sided - input without output, or the other way round: half of it was not told. */
+bool usage_is_one_sided(const struct pricing_usage *usage);
+
 /*
  * usage_exclude - pricing_usage_exclude(); parts that contradict their total, or whose total was
  *not told, are dropped, and that is a fault.

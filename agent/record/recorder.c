@@ -409,7 +409,7 @@ static int feed_data(struct recorder *recorder, const struct cr_data *data)
 	return make_opaque(recorder, held, stream->opaque_begin, stream->opaque_end);
 }
 
-/* A field of a PROC record, without the keys that may stand in an argument or a variable. */
+/* A field of a process's record, without the keys that may stand in an argument or a variable. */
 static int redact_field(struct buffer *out, enum redact_next *next, unsigned int tag,
 			const char *field, size_t length)
 {
@@ -427,16 +427,16 @@ static int redact_field(struct buffer *out, enum redact_next *next, unsigned int
 	return r;
 }
 
-static int redact_fields(const struct cr_proc *proc, struct buffer *out)
+static int redact_fields(const struct cr_head *record, size_t struct_size, struct buffer *out)
 {
 	enum redact_next next = REDACT_PLAIN;
-	size_t offset = sizeof(*proc), length, whole;
+	size_t offset = struct_size, length, whole;
 	const char *field;
 	unsigned int tag;
-	int r = buffer_append(out, proc, sizeof(*proc));
+	int r = buffer_append(out, record, struct_size);
 
 	whole = out->length;
-	while (r == 0 && (field = record_field_next(&proc->head, &offset, &tag, &length))) {
+	while (r == 0 && (field = record_field_next(record, &offset, &tag, &length))) {
 		whole = out->length;
 		r = redact_field(out, &next, tag, field, length);
 	}
@@ -447,14 +447,15 @@ static int redact_fields(const struct cr_proc *proc, struct buffer *out)
 	return r < 0 ? r : record_finish(out, 0);
 }
 
-static int feed_proc(struct recorder *recorder, const struct cr_proc *proc)
+/* A record whose fields may be a command line. */
+static int feed_process(struct recorder *recorder, const struct cr_head *record, size_t struct_size)
 {
 	struct held *held = NULL;
 	struct buffer out;
 	int r;
 
 	buffer_init(&out, CR_LENGTH_MAX);
-	r = redact_fields(proc, &out);
+	r = redact_fields(record, struct_size, &out);
 	if (r == 0) {
 		held = held_new(recorder, out.data, out.length, 0);
 		if (held)
@@ -487,13 +488,15 @@ int recorder_feed(struct recorder *recorder, const struct cr_head *record)
 		r = feed_data(recorder, (const struct cr_data *)record);
 		break;
 	case CR_PROC:
-		r = feed_proc(recorder, (const struct cr_proc *)record);
+		r = feed_process(recorder, record, sizeof(struct cr_proc));
+		break;
+	case CR_EXEC:
+		r = feed_process(recorder, record, sizeof(struct cr_exec));
 		break;
 	case CR_CONN:
 	case CR_LINK:
 	case CR_END:
 	case CR_FORK:
-	case CR_EXEC:
 	case CR_EXIT:
 	case CR_CLOCK:
 	case CR_TICK:

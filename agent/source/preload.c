@@ -318,12 +318,32 @@ static int retire_dead(struct preload_source *source)
 	return ret;
 }
 
+/* Where there is no more room: the ended of whom nothing is left to be told. */
+static void forget_ended(struct preload_source *source)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(source->processes, &cursor, NULL, &value)) {
+		struct process *p = value;
+
+		if (p->back || p->hello.length)
+			continue;
+		if (map_get(source->by_pid, &p->key.pid) == p)
+			map_remove(source->by_pid, &p->key.pid);
+		map_remove(source->processes, &p->key);
+		free(p);
+	}
+}
+
 static struct process *process_new(struct preload_source *source, const struct cr_process *key)
 {
 	struct process *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
+	if (map_count(source->processes) == LIMIT_PROCESSES)
+		forget_ended(source);
 	p->key = *key;
 	p->pidfd = -1;
 	buffer_init(&p->hello, 0);

@@ -161,28 +161,53 @@ static size_t separator(const char *text, size_t length, char *ret_quote, bool *
 	return n;
 }
 
-/* Text begins with a secret, the name before it included: how much is kept, and how much hidden. */
-static bool find_secret(const char *text, size_t length, size_t *ret_keep, size_t *ret_hide)
+static size_t name_length(const char *text, size_t length)
 {
-	size_t name = 0, gap;
+	size_t n = 0;
+
+	while (n < length && is_name_char(text[n]))
+		n++;
+	return n;
+}
+
+/* Text begins with a key: how much is kept, and how much hidden. */
+static bool find_key(const char *text, size_t length, size_t *ret_keep, size_t *ret_hide)
+{
+	if (!has_key_prefix(text, length))
+		return false;
+	*ret_keep = 0;
+	*ret_hide = key_length(text, length);
+	return true;
+}
+
+/* Text begins with a name, `name` long, that is a scheme of Authorization, and its credentials. */
+static bool find_scheme(const char *text, size_t length, size_t name, size_t *ret_keep,
+			size_t *ret_hide)
+{
+	size_t gap;
+
+	if (!is_scheme(text, name))
+		return false;
+	gap = spaces(text + name, length - name);
+	if (gap == 0)
+		return false;
+	*ret_keep = name + gap;
+	*ret_hide = value_length(text + name + gap, length - name - gap, '\0', false);
+	return *ret_hide > 0;
+}
+
+/* Text begins with a name, `name` long, whose value is a secret, and the value. */
+static bool find_value(const char *text, size_t length, size_t name, size_t *ret_keep,
+		       size_t *ret_hide)
+{
+	size_t gap;
 	bool header;
 	char quote;
 
-	if (has_key_prefix(text, length)) {
-		*ret_keep = 0;
-		*ret_hide = key_length(text, length);
-		return true;
-	}
-	while (name < length && is_name_char(text[name]))
-		name++;
-	gap = spaces(text + name, length - name);
-	if (is_scheme(text, name) && gap > 0 && name + gap < length) {
-		*ret_keep = name + gap;
-		*ret_hide = value_length(text + name + gap, length - name - gap, '\0', false);
-		return *ret_hide > 0;
-	}
+	if (name == 0 || !is_secret_name(text, name))
+		return false;
 	gap = separator(text + name, length - name, &quote, &header);
-	if (name == 0 || gap == 0 || !is_secret_name(text, name))
+	if (gap == 0)
 		return false;
 	*ret_keep = name + gap;
 	*ret_hide = value_length(text + name + gap, length - name - gap, quote, header);
@@ -217,22 +242,28 @@ static int append_plain(struct buffer *out, const char *text, size_t length)
 
 static int redact_text(struct buffer *out, const char *text, size_t length)
 {
-	size_t i = 0, keep, hide;
+	size_t i = 0, name_end = 0, keep, hide;
 	int r = 0;
 
 	while (r == 0 && i < length) {
-		size_t run = run_length(text + i, length - i);
+		const char *at = text + i;
+		size_t left = length - i, run = run_length(at, left);
+		bool fresh = i >= name_end; /* all ends of one name have the same last word */
 
-		if (find_secret(text + i, length - i, &keep, &hide) ||
-		    find_userinfo(text + i, length - i, &keep, &hide)) {
-			r = buffer_append(out, text + i, keep);
+		if (fresh)
+			name_end = i + name_length(at, left);
+		if (find_key(at, left, &keep, &hide) ||
+		    find_scheme(at, left, name_end - i, &keep, &hide) ||
+		    (fresh && find_value(at, left, name_end - i, &keep, &hide)) ||
+		    find_userinfo(at, left, &keep, &hide)) {
+			r = buffer_append(out, at, keep);
 			if (r == 0)
 				r = buffer_append_text(out, MASK);
 			i += keep + hide;
 			continue;
 		}
 		run = run ? run : 1;
-		r = append_plain(out, text + i, run);
+		r = append_plain(out, at, run);
 		i += run;
 	}
 	return r;

@@ -122,3 +122,18 @@ def test_unknown_model(bench):
     assert call[STATUS] == "unpriced" and COST not in call
     assert call[INPUT] > 0
     assert ran.summary["totals"]
+
+
+def test_paid_and_not_read(bench, mode):
+    """An API that is not read is told by name, on a connection that is let go as well; what failed
+    there is not."""
+    body = '{"model":"text-embedding-3-small","input":"%s"}' % ("a" * 100000)
+    command = [PYTHON, CLIENTS / "raw.py", "/v1/embeddings", body]
+    ran = bench.run(mode, command, {"CALLS": "6"}).ok()
+    lost = ran.summary["lost"]
+    assert ran.calls == [] and list(lost) == ["protocol"]
+    assert lost["protocol"]["records"] == 6 and lost["protocol"]["bytes"] > len(body)
+    shown = bench.run(mode, command, summary="text").text
+    assert "localhost POST /v1/embeddings" in shown
+    assert bench.run(mode, command + ["x-mock-fault:429"]).ok().summary["lost"] == {}
+    bench.provider.calls()

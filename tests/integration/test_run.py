@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import signal
 import sqlite3
 import subprocess
@@ -219,3 +220,26 @@ def test_two_at_once_share_a_ledger(bench, mode):
     with sqlite3.connect(str(bench.ledger)) as database:
         ids = {row[0] for row in database.execute("SELECT response_id FROM call")}
     assert ids == {entry["response_id"] for entry in log}
+
+
+def test_user_and_environment_under_sudo(bench):
+    """The command is whose it would be without sudo: ids, home and name."""
+    need_root()
+    command = ["/bin/sh", "-c", "echo $(id -u):$(id -g) $HOME $USER"]
+    nobody = pwd.getpwnam("nobody")
+    ids = {"SUDO_UID": str(nobody.pw_uid), "SUDO_GID": str(nobody.pw_gid)}
+    ran = bench.tollspan("run", "--ledger=none", "--", *command, env=dict(os.environ, **ids))
+    assert ran.stdout.split() == [
+        "%d:%d" % (nobody.pw_uid, nobody.pw_gid), nobody.pw_dir, "nobody",
+    ]
+    ran = bench.tollspan("run", "--ledger=none", "-u", "nobody", "--", *command)
+    assert ran.stdout.split()[0] == "%d:%d" % (nobody.pw_uid, nobody.pw_gid)
+
+
+@pytest.mark.parametrize("uid", ["abc", "-1", "99999999999999999999"])
+def test_sudo_uid_that_is_none(bench, uid):
+    """What is not understood does not run as root."""
+    need_root()
+    env = dict(os.environ, SUDO_UID=uid, SUDO_GID="1")
+    ran = bench.tollspan("run", "--ledger=none", "--", "/bin/echo", "ran", env=env)
+    assert ran.returncode == 125 and ran.stdout == ""

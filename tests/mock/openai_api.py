@@ -326,3 +326,16 @@ def retrieve(ident, stored):
     if not billed:
         facts.update(free=True, usage=None)
     return Reply(facts, body=entry["body"])
+
+
+def embeddings(rng, model):
+    count = input_count(rng)
+    return Reply(
+        {"api": "embeddings", "usage": None},
+        body={
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}],
+            "model": model,
+            "usage": {"prompt_tokens": count, "total_tokens": count},
+        },
+    )

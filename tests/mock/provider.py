@@ -282,6 +282,8 @@ class Server:
             reply = anthropic_api.messages(rng, request.json, model, size)
             if fault == "inband" and reply.events:
                 reply = anthropic_api.overloaded(reply)
+        elif where == ("POST", "/v1/embeddings"):
+            reply = openai_api.embeddings(rng, model)
         elif where == ("GET", "/v1/models"):
             models = sorted(openai_api.SNAPSHOTS) + sorted(anthropic_api.SNAPSHOTS)
             listed = [

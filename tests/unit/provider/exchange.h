@@ -96,6 +96,21 @@ static int tell(void *context, struct call_event *event)
 	return 0;
 }
 
+/* What was lost: the last one, its name copied. */
+static struct {
+	int count;
+	struct loss_event event;
+	char name[TOLD_TEXT];
+} lost;
+
+static int tell_loss(void *context, const struct loss_event *event)
+{
+	lost.count++;
+	lost.event = *event;
+	copy_text(lost.name, sizeof(lost.name), event->name);
+	return 0;
+}
+
 /* What every event of an exchange has. */
 struct feeder {
 	struct provider *provider;
@@ -106,11 +121,18 @@ struct feeder {
 	bool ignored;
 };
 
+/* Of an exchange that is ignored the heads and ends still come. */
+static bool is_body(enum exchange_event_type type)
+{
+	return type == EXCHANGE_REQUEST_BODY || type == EXCHANGE_RESPONSE_BODY ||
+	       type == EXCHANGE_MESSAGE_DATA || type == EXCHANGE_MESSAGE_END;
+}
+
 static void feed(struct feeder *f, struct exchange_event *event)
 {
 	int r;
 
-	if (f->ignored)
+	if (f->ignored && is_body(event->type))
 		return;
 	event->id = f->id;
 	event->conn = &f->conn;
@@ -119,7 +141,7 @@ static void feed(struct feeder *f, struct exchange_event *event)
 	event->time_ns = ++f->time_ns;
 	r = provider_feed(f->provider, event);
 	CHECK(r == 0 || r == EXCHANGE_IGNORE);
-	f->ignored = r == EXCHANGE_IGNORE;
+	f->ignored |= r == EXCHANGE_IGNORE;
 }
 
 static void feed_pieces(struct feeder *f, enum exchange_event_type type, const char *text,
@@ -230,6 +252,7 @@ static void feed_exchange(struct feeder *f, const struct exchange *x)
 	};
 
 	memset(&told, 0, sizeof(told));
+	memset(&lost, 0, sizeof(lost));
 	f->id++;
 	f->ignored = false;
 	feed_request(f, x);
@@ -245,8 +268,10 @@ static void feed_exchange(struct feeder *f, const struct exchange *x)
 
 static void begin_feeder(struct feeder *f, size_t step)
 {
-	*f = (struct feeder){.step = step, .conn = {.layer = CR_LAYER_TLS_STREAM}};
-	CHECK_INT(provider_new(&f->provider, tell, NULL), 0);
+	*f = (struct feeder){
+		.step = step,
+		.conn = {.process = {.start = 5, .pid = 6}, .layer = CR_LAYER_TLS_STREAM}};
+	CHECK_INT(provider_new(&f->provider, tell, tell_loss, NULL), 0);
 }
 
 static void run_at(const struct exchange *x, size_t step)

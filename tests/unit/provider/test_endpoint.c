@@ -79,8 +79,13 @@ TEST(endpoints_are_billed)
 	RUN(&x, CHECK(told.event.provider_known));
 	x.endpoint = "localhost:8444=openai";
 	RUN(&x, CHECK(!told.event.provider_known));
+	/* read by its shape, and not billed: nobody said that the host speaks this API */
 	x.endpoint = "localhost:8443=anthropic";
-	RUN(&x, CHECK(told.ignored));
+	RUN(&x, {
+		CHECK(!told.ignored);
+		CHECK(!told.event.provider_known);
+		CHECK_TEXT(told.family, "openai.chat");
+	});
 	x.target = "/anthropic/v1/messages";
 	x.request = CLAUDE;
 	RUN(&x, {
@@ -148,8 +153,8 @@ TEST(shapes_of_paths)
 		{"POST", "h", "/openai/responses", "openai.responses"},
 		{"POST", "h", "/v1/messages?beta=true", "anthropic.messages"},
 		{"POST", "api.anthropic.com", "/v1/messages", "anthropic.messages"},
-		{"POST", "api.openai.com", "/v1/messages", NULL},
-		{"POST", "api.anthropic.com", "/v1/chat/completions", NULL},
+		{"POST", "api.openai.com", "/v1/messages", "anthropic.messages"},
+		{"POST", "api.anthropic.com", "/v1/chat/completions", "openai.chat"},
 		{"POST", "h", "/messages", NULL},
 		{"POST", "h", "/v1/threads/t/messages", NULL},
 		{"POST", "h", "/v1/messages/batches", NULL},

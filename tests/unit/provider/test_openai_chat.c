@@ -375,11 +375,21 @@ TEST(failures)
 	});
 }
 
+TEST(half_a_usage_is_not_a_whole_one)
+{
+	struct exchange x = {.target = TARGET, .request = ASK};
+
+	x.response = "{\"usage\":{\"completion_tokens\":7,\"total_tokens\":7}}";
+	RUN(&x, CHECK_INT(told.event.partial, PARTIAL_USAGE));
+	x.response = "{\"usage\":{\"prompt_tokens\":-5,\"completion_tokens\":7}}";
+	RUN(&x, CHECK_INT(told.event.partial, PARTIAL_USAGE));
+}
+
 TEST(bodies_that_are_damaged)
 {
 	struct exchange x = {.target = TARGET, .request = ASK};
 
-	x.response = "{\"usage\":{\"prompt_tokens\":1},\"x\":tru}";
+	x.response = "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"x\":tru}";
 	RUN(&x, {
 		CHECK_INT(told.event.billing, BILLING_USAGE);
 		CHECK_INT(told.event.partial, PARTIAL_MALFORMED);
@@ -417,7 +427,8 @@ TEST(values_beyond_their_caps)
 		CHECK_INT(told.event.billing, BILLING_UNKNOWN);
 		CHECK_INT(told.event.partial, PARTIAL_LIMIT | PARTIAL_NO_USAGE);
 	});
-	p = text + sprintf(text, "{\"usage\":{\"prompt_tokens\":1},\"id\":\"");
+	p = text +
+	    sprintf(text, "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"id\":\"");
 	memset(p, 'x', LIMIT_VALUE + 1);
 	strcpy(p + LIMIT_VALUE + 1, "\"}");
 	RUN(&x, {

@@ -434,13 +434,14 @@ static void add_field(size_t *at, uint16_t tag, const char *text)
 	*at += sizeof(field) + field.length;
 }
 
-static void feed_proc(void)
+static void feed_process(uint16_t type, size_t at)
 {
 	struct cr_proc *proc = (void *)record;
-	size_t at = sizeof(*proc);
 
 	memset(record, 0, sizeof(record));
-	proc->uid = 1000;
+	if (type == CR_PROC)
+		proc->uid = 1000;
+	proc->process.pid = 42;
 	add_field(&at, CR_FIELD_EXE, "/usr/bin/python3");
 	add_field(&at, CR_FIELD_ARG, "agent.py");
 	add_field(&at, CR_FIELD_ARG, "--api-key");
@@ -450,11 +451,11 @@ static void feed_proc(void)
 	add_field(&at, CR_FIELD_ENV, "OTEL_SERVICE_NAME=agent");
 	add_field(&at, CR_FIELD_CGROUP, "/user.slice");
 	proc->head = (struct cr_head){
-		.length = (uint32_t)(at + 7) / 8 * 8, .type = CR_PROC, .version = CR_VERSION};
+		.length = (uint32_t)(at + 7) / 8 * 8, .type = type, .version = CR_VERSION};
 	CHECK_INT(recorder_feed(recorder, &proc->head), 0);
 }
 
-TEST(keys_in_command_lines)
+static void check_command_line(uint16_t type, size_t offset)
 {
 	static const char *const expected[] = {"/usr/bin/python3",
 					       "agent.py",
@@ -466,17 +467,20 @@ TEST(keys_in_command_lines)
 					       "/user.slice"};
 	struct capture_file *file;
 	const struct cr_head *head;
-	size_t offset = sizeof(struct cr_proc), length, n = 0;
+	size_t length, n = 0;
 	const char *field;
 	unsigned int tag;
 
 	begin();
-	feed_proc();
+	feed_process(type, offset);
 	end();
 	CHECK_INT(capture_file_open(&file, path), 0);
 	CHECK_INT(capture_file_next(file, &head), 1);
 	CHECK_INT(capture_file_next(file, &head), 1);
-	CHECK_INT(((const struct cr_proc *)head)->uid, 1000);
+	CHECK_INT(head->type, type);
+	CHECK_INT(((const struct cr_exec *)head)->process.pid, 42);
+	if (type == CR_PROC)
+		CHECK_INT(((const struct cr_proc *)head)->uid, 1000);
 	while ((field = record_field_next(head, &offset, &tag, &length))) {
 		char text[64];
 
@@ -486,6 +490,16 @@ TEST(keys_in_command_lines)
 	}
 	CHECK_INT(n, 8);
 	capture_file_free(file);
+}
+
+TEST(keys_in_command_lines)
+{
+	check_command_line(CR_PROC, sizeof(struct cr_proc));
+}
+
+TEST(keys_in_the_command_lines_of_new_programs)
+{
+	check_command_line(CR_EXEC, sizeof(struct cr_exec));
 }
 
 TEST(full_disk_is_an_error_and_stays_one)

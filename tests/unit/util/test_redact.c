@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <time.h>
 
 #include "agent/limits.h"
 #include "agent/util/redact.h"
@@ -34,6 +35,7 @@ static const struct {
 	{{"x=" KEY ",y"}, "x=***,y"},
 	{{"sh", "-c", "curl -d " KEY " http://h/"}, "sh|-c|curl -d *** http://h/"},
 	{{"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"}, "***"},
+	{{"a.b." KEY}, "a.b.***"},
 	/* options and their values */
 	{{"--api-key", "abc"}, "--api-key|***"},
 	{{"--api-key=abc"}, "--api-key=***"},
@@ -51,6 +53,9 @@ static const struct {
 	{{"-H", "x-goog-api-key: abc"}, "-H|x-goog-api-key: ***"},
 	{{"-H", "Cookie: a=b; c=d"}, "-H|Cookie: ***"},
 	{{"Bearer abc"}, "Bearer ***"},
+	{{"x.bearer abc"}, "x.bearer ***"},
+	{{"a.b.api_key=abc"}, "a.b.api_key=***"},
+	{{"a.b.api_key.x=abc"}, "a.b.api_key.x=abc"},
 	{{"basic   QWxhZGRpbjpvcGVu"}, "basic   ***"},
 	{{"-H", "Content-Type: application/json"}, "-H|Content-Type: application/json"},
 	/* variables, queries, JSON */
@@ -136,6 +141,38 @@ TEST(any_bytes_are_bounded_in_time_and_space)
 		CHECK_INT(redact_argument(&out, text, n, &next), 0);
 	}
 	buffer_free(&out);
+}
+
+/* CPU time of an argument that is full of this, many times. */
+static double seconds(const char *fill)
+{
+	static char text[LIMIT_ARGUMENTS];
+	struct timespec begin, end;
+	struct buffer out;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = fill[i % strlen(fill)];
+	buffer_init(&out, 2 * LIMIT_ARGUMENTS);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	for (int i = 0; i < 20; i++) {
+		enum redact_next next = REDACT_PLAIN;
+
+		buffer_clear(&out);
+		CHECK_INT(redact_argument(&out, text, sizeof(text), &next), 0);
+	}
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	buffer_free(&out);
+	return (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+TEST(no_text_takes_time_by_the_square_of_its_length)
+{
+	static const char *const fills[] = {"a.", "key.", " ", ".", "bearer.", "://"};
+	double plain = seconds("a,");
+
+	for (size_t i = 0; i < sizeof(fills) / sizeof(*fills); i++)
+		if (seconds(fills[i]) > 4 * plain)
+			test_fail(__FILE__, __LINE__, "\"%s\" takes long", fills[i]);
 }
 
 TEST_MAIN()
