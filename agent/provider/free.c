@@ -118,6 +118,8 @@ static const struct {
 	{0, "/v1/uploads/*/complete"},
 	{GROUP_ANTHROPIC, "/v1/skills"},
 	{GROUP_ANTHROPIC, "/v1/skills/*/versions"},
+	/* OpenAI's moderation model is free to use */
+	{GROUP_OPENAI, "/v1/moderations"},
 	/* counts of tokens */
 	{0, "/count-tokens"},
 	{0, "/count_tokens"},

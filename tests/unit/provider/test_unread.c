@@ -31,7 +31,6 @@ static const struct {
 	{OPENAI, "/v1/audio/transcriptions", NULL, "openai POST /v1/audio/transcriptions"},
 	{OPENAI, "/v1/completions", NULL, "openai POST /v1/completions"},
 	{OPENAI, "/v1/batches", NULL, "openai POST /v1/batches"},
-	{OPENAI, "/v1/moderations", NULL, "openai POST /v1/moderations"},
 	{OPENAI, "/v1/threads/thread_a1b2/runs", NULL, "openai POST /v1/threads/*"},
 	{OPENAI, "/v1/threads/runs", NULL, "openai POST /v1/threads/runs"},
 	{OPENAI, "/v1/vector_stores/vs_1/files", NULL, "openai POST /v1/vector_stores/*"},
