@@ -17,7 +17,7 @@ typedef int (*user)(char *ret_name, int n, int ex, void **ret_ssl);
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 0, ex = 0, keep = 0;
+	int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0, ex = 0, keep = 0;
 
 	for (int r = 0; r < rounds; r++) {
 		for (int i = 2; i < argc; i++) {

@@ -310,11 +310,11 @@ TEST(too_many_iterations)
 	char *text = malloc(64 * KIB), *p = text;
 	struct exchange x = {.authority = HOST, .target = TARGET, .request = ASK, .response = text};
 
-	p += sprintf(p, "{\"model\":\"m\",\"usage\":{\"input_tokens\":1,"
-			"\"iterations\":[{\"input_tokens\":1}");
+	p = stpcpy(p, "{\"model\":\"m\",\"usage\":{\"input_tokens\":1,"
+		      "\"iterations\":[{\"input_tokens\":1}");
 	for (int i = 0; i < LIMIT_CHARGES; i++)
-		p += sprintf(p, ",{\"input_tokens\":1}");
-	strcpy(p, "]}}");
+		p = stpcpy(p, ",{\"input_tokens\":1}");
+	stpcpy(p, "]}}");
 	RUN(&x, {
 		CHECK_INT(told.event.partial, PARTIAL_LIMIT);
 		CHECK_INT(told.event.n_charges, LIMIT_CHARGES);

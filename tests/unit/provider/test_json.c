@@ -309,7 +309,7 @@ static char *nested(const char *head, size_t depth, const char *open, const char
 	size_t room = strlen(head) + depth * (strlen(open) + strlen(close)) + strlen(tail) + 1;
 	char *text = malloc(room), *p = text;
 
-	p += sprintf(p, "%s", head);
+	p = stpcpy(p, head);
 	for (size_t i = 0; i < depth; i++)
 		p = stpcpy(p, open);
 	for (size_t i = 0; i < depth; i++)

@@ -417,20 +417,19 @@ TEST(bodies_that_are_damaged)
 
 TEST(values_beyond_their_caps)
 {
-	char *text = malloc(64 * KIB), *p = text;
+	char *text = malloc(64 * KIB), *p;
 	struct exchange x = {.target = TARGET, .request = ASK, .response = text};
 
-	p += sprintf(p, "{\"model\":\"m\",\"usage\":{\"prompt_tokens\":1,\"x\":\"");
+	p = stpcpy(text, "{\"model\":\"m\",\"usage\":{\"prompt_tokens\":1,\"x\":\"");
 	memset(p, 'x', LIMIT_USAGE);
-	strcpy(p + LIMIT_USAGE, "\"}}");
+	stpcpy(p + LIMIT_USAGE, "\"}}");
 	RUN(&x, {
 		CHECK_INT(told.event.billing, BILLING_UNKNOWN);
 		CHECK_INT(told.event.partial, PARTIAL_LIMIT | PARTIAL_NO_USAGE);
 	});
-	p = text +
-	    sprintf(text, "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"id\":\"");
+	p = stpcpy(text, "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"id\":\"");
 	memset(p, 'x', LIMIT_VALUE + 1);
-	strcpy(p + LIMIT_VALUE + 1, "\"}");
+	stpcpy(p + LIMIT_VALUE + 1, "\"}");
 	RUN(&x, {
 		CHECK_INT(told.event.billing, BILLING_USAGE);
 		CHECK_INT(told.event.partial, PARTIAL_LIMIT);
