@@ -506,28 +506,31 @@ TEST(outside_the_tree_nothing)
 	clean_up();
 }
 
-static void child_pauses(void)
+static void child_pauses(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pause();
+	if (getppid() == parent) /* else it is gone already */
+		pause();
 	_exit(0);
 }
 
 /* A child of a child of ours. */
 static pid_t start_grandchild(pid_t *ret_child)
 {
-	pid_t grandchild = 0;
+	pid_t self = getpid(), grandchild = 0;
 	int pair[2];
 
 	CHECK(!pipe2(pair, O_CLOEXEC));
 	*ret_child = fork();
 	if (!*ret_child) {
+		pid_t child = getpid();
+
 		grandchild = fork();
 		if (!grandchild)
-			child_pauses();
+			child_pauses(child);
 		if (write(pair[1], &grandchild, sizeof(grandchild)) != sizeof(grandchild))
 			_exit(1);
-		child_pauses();
+		child_pauses(self);
 	}
 	CHECK(read(pair[0], &grandchild, sizeof(grandchild)) == sizeof(grandchild));
 	close(pair[0]);
@@ -583,7 +586,7 @@ TEST(only_signals_that_are_passed_on)
 	set_up(&opts);
 	child = fork();
 	if (!child)
-		child_pauses();
+		child_pauses(getppid());
 	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
 	CHECK_INT(ebpf_source_kill(capture.source, child, SIGKILL), -EPERM);
 	CHECK_INT(ebpf_source_kill(capture.source, child, SIGSTOP), -EPERM);
@@ -939,7 +942,7 @@ TEST(attacher_that_died_is_a_loss)
 	set_up(&opts);
 	child = fork();
 	if (!child)
-		child_pauses();
+		child_pauses(getppid());
 	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
 	CHECK_INT(ebpf_source_dispatch(capture.source), 0);
 	CHECK(atomic_load(&capture.log->step) > 1);
@@ -973,7 +976,7 @@ TEST(malformed_record_is_a_loss)
 	set_up(&opts);
 	child = fork();
 	if (!child)
-		child_pauses();
+		child_pauses(getppid());
 	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
 	CHECK_INT(count_type(CR_PROC), 0);
 	CHECK_INT(count_type(CR_LOST), 1);
