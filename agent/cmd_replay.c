@@ -8,6 +8,7 @@
 #include "agent/cmd.h"
 #include "agent/dump.h"
 #include "agent/endpoint.h"
+#include "agent/ledger/query.h"
 #include "agent/options.h"
 #include "agent/pipeline.h"
 #include "agent/report.h"
@@ -22,6 +23,7 @@ static const char usage[] =
 	"      --json[=lines]              JSON: one object, or a call a line\n"
 	"      --dump                      list the records of the file\n"
 	"      --ledger=FILE               write them to a ledger too\n"
+	"      --priors=FILE               what this ledger knows of earlier responses\n"
 	"      --endpoint=HOST[:PORT]=FAMILY[,FAMILY...]\n"
 	"                                  this host speaks these APIs: openai, anthropic\n"
 	"      --card=FILE                 a further rate card\n"
@@ -75,11 +77,27 @@ static int show(const struct options *options, struct store *store)
 	return r;
 }
 
+/* The ledger of --priors; *ret_priors stays NULL without. */
+static int open_priors(const struct options *options, struct ledger **ret_priors)
+{
+	char error[512] = "";
+	int r = options->priors
+			? ledger_open_readonly(ret_priors, options->priors, error, sizeof(error))
+			: 0;
+
+	if (r < 0)
+		log_error("%s: %s", options->priors, *error ? error : strerror(-r));
+	return r;
+}
+
 static int make_pipeline(const struct options *options, struct store *store,
 			 const struct pricing_card *card, struct pipeline **ret_pipeline)
 {
+	struct ledger *priors = NULL;
+	struct lookup lookup = {0};
 	struct pipeline_opts opts = {
 		.card = card,
+		.lookup = &lookup,
 		.endpoints = options->endpoints,
 		.n_endpoints = options->n_endpoints,
 		.capture = CR_CAPTURE_REPLAY,
@@ -87,11 +105,17 @@ static int make_pipeline(const struct options *options, struct store *store,
 	const char *bad = NULL;
 	int r;
 
+	r = open_priors(options, &priors);
+	if (r < 0)
+		return r;
+	if (priors)
+		lookup = (struct lookup){priors, ledger_backgrounds};
 	/* Keys in a file are fingerprints already: no salt, and the same output anywhere. */
 	store_sinks(store, &opts.sinks);
 	r = pipeline_new(ret_pipeline, &opts, &bad);
 	if (r < 0)
 		endpoint_tell(bad, r);
+	ledger_close(priors);
 	return r;
 }
 

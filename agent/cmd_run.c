@@ -260,8 +260,10 @@ static int open_recorder(struct run *run)
 
 static int open_pipeline(struct run *run)
 {
+	struct lookup lookup;
 	struct pipeline_opts opts = {
 		.control = capture_control(run->capture),
+		.lookup = &lookup,
 		.card = run->card,
 		.recorder = run->recorder,
 		.endpoints = run->options.endpoints,
@@ -274,6 +276,7 @@ static int open_pipeline(struct run *run)
 	if (r < 0)
 		log_verbose("salt: %s; fingerprints of keys hold for this run only", strerror(-r));
 	store_sinks(run->store, &opts.sinks);
+	store_lookup(run->store, &lookup);
 	r = pipeline_new(&run->pipeline, &opts, &bad);
 	if (r < 0)
 		endpoint_tell(bad, r);

@@ -294,6 +294,14 @@ struct control {
 	void (*verdict)(void *context, const struct conn_key *conn, enum verdict verdict);
 };
 
+/* What earlier runs know, read once at the start. A NULL function knows nothing. */
+struct lookup {
+	void *context;
+	/* Tell each response that was begun in the background and not billed yet, oldest first. */
+	int (*backgrounds)(void *context, void (*tell)(void *to, const char *response_id),
+			   void *to);
+};
+
 /* ---- attach → source ---- */
 
 #define SITE_NAME_MAX 64

@@ -23,6 +23,7 @@ enum key {
 	KEY_ENDPOINT,
 	KEY_JSON,
 	KEY_LEDGER,
+	KEY_PRIORS,
 	KEY_SUMMARY,
 	KEY_SUMMARY_FILE,
 };
@@ -42,6 +43,7 @@ static const struct setting {
 	{"help", 'h', ALL, no_argument, false},
 	{"json", KEY_JSON, OPTIONS_REPLAY, optional_argument, false},
 	{"ledger", KEY_LEDGER, ALL, required_argument, true},
+	{"priors", KEY_PRIORS, OPTIONS_REPLAY, required_argument, true},
 	{"output", 'o', OPTIONS_RECORD, required_argument, false},
 	{"pid", 'p', LIVE, required_argument, false},
 	{"summary", KEY_SUMMARY, LIVE, required_argument, true},
@@ -132,6 +134,9 @@ static int apply(struct options *options, int key, const char *value)
 		return set_json(options, value);
 	case KEY_LEDGER:
 		options->ledger = value;
+		return 0;
+	case KEY_PRIORS:
+		options->priors = value;
 		return 0;
 	case KEY_SUMMARY_FILE:
 		options->summary_file = value;

@@ -30,7 +30,7 @@ struct options {
 	enum capture_mode capture;
 	enum summary_format summary;
 	pid_t pid; /* 0: a command */
-	const char *user, *summary_file, *ledger, *card, *output;
+	const char *user, *summary_file, *ledger, *card, *output, *priors;
 	const char *endpoints[LIMIT_ENDPOINTS];
 	size_t n_endpoints;
 	bool json, json_lines, dump, help;

@@ -337,6 +337,18 @@ static int make_stages(struct pipeline *p, const struct pipeline_opts *opts)
 	return r;
 }
 
+static void expect(void *to, const char *response_id)
+{
+	provider_expect(to, response_id);
+}
+
+/* What can not be looked up is not known: a poll is then not billed twice. */
+static void look_up(struct pipeline *p, const struct lookup *lookup)
+{
+	if (lookup && lookup->backgrounds)
+		lookup->backgrounds(lookup->context, expect, p->provider);
+}
+
 static int add_endpoints(struct pipeline *p, const struct pipeline_opts *opts,
 			 const char **ret_bad_endpoint)
 {
@@ -371,6 +383,7 @@ int pipeline_new(struct pipeline **ret_pipeline, const struct pipeline_opts *opt
 		pipeline_free(p);
 		return r;
 	}
+	look_up(p, opts->lookup);
 	*ret_pipeline = p;
 	return 0;
 }

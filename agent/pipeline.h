@@ -23,6 +23,7 @@ struct pipeline_sinks {
 struct pipeline_opts {
 	struct pipeline_sinks sinks;
 	const struct control *control;   /* back to the source; NULL: none */
+	const struct lookup *lookup;     /* what earlier runs know; NULL: nothing */
 	const struct pricing_card *card; /* stays the caller's */
 	struct recorder *recorder;       /* NULL: no capture file; stays the caller's */
 	const char *const *endpoints;    /* HOST[:PORT]=FAMILY… */

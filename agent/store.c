@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "agent/ledger/ledger.h"
+#include "agent/ledger/query.h"
 
 struct store {
 	const char *command;
@@ -108,6 +109,14 @@ void store_sinks(struct store *store, struct pipeline_sinks *ret_sinks)
 		.process = on_process,
 		.loss = on_loss,
 		.unseen = on_unseen,
+	};
+}
+
+void store_lookup(const struct store *store, struct lookup *ret_lookup)
+{
+	*ret_lookup = (struct lookup){
+		.context = store->ledger,
+		.backgrounds = store->ledger ? ledger_backgrounds : NULL,
 	};
 }
 

@@ -28,6 +28,9 @@ int store_add_ledger(struct store *store, const char *path, char *error, size_t 
 /** store_sinks - the sinks for pipeline_new(). */
 void store_sinks(struct store *store, struct pipeline_sinks *ret_sinks);
 
+/** store_lookup - what the user's ledger knows, for pipeline_new(). */
+void store_lookup(const struct store *store, struct lookup *ret_lookup);
+
 /** store_commit - make what came durable; an error counts as the ledger's. */
 void store_commit(struct store *store);
 

@@ -33,6 +33,30 @@ static void bind_filter(sqlite3_stmt *statement, const struct ledger_filter *fil
 	ledger_bind_int(statement, ":until", filter->until_ns ? filter->until_ns : INT64_MAX, r);
 }
 
+/* ---- responses in the background ---- */
+
+int ledger_backgrounds(void *context, void (*tell)(void *to, const char *response_id), void *to)
+{
+	static const char text[] =
+		"SELECT response_id FROM (SELECT c.id, c.response_id FROM call c "
+		"JOIN attribute a ON a.call = c.id AND a.name = 'tollspan.request.background' "
+		"WHERE a.value = 'true' AND c.billing = 'unknown' AND c.response_id IS NOT NULL "
+		"AND NOT EXISTS (SELECT 1 FROM call p WHERE p.response_id = c.response_id "
+		"AND p.billing = 'usage') ORDER BY c.id DESC LIMIT ?1) ORDER BY id";
+	struct ledger *ledger = context;
+	sqlite3_stmt *statement = NULL;
+	int r = sqlite3_prepare_v2(ledger->db, text, -1, &statement, NULL);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_bind_int(statement, 1, LIMIT_BACKGROUND);
+	while (r == SQLITE_OK && (r = sqlite3_step(statement)) == SQLITE_ROW) {
+		tell(to, (const char *)sqlite3_column_text(statement, 0));
+		r = SQLITE_OK;
+	}
+	sqlite3_finalize(statement);
+	return r == SQLITE_DONE ? 0 : ledger_errno(ledger->db, r);
+}
+
 /* ---- a call's parts ---- */
 
 static int keep_text(struct texts *texts, sqlite3_stmt *statement, int column, const char **ret)

@@ -104,6 +104,12 @@ int ledger_ancestors(struct ledger *ledger, int64_t process, ledger_process_fn f
 bool ledger_usage_input(const struct pricing_usage *usage, uint64_t *ret_tokens);
 bool ledger_usage_output(const struct pricing_usage *usage, uint64_t *ret_tokens);
 
+/*
+ * ledger_backgrounds - a struct lookup's backgrounds, of this ledger: the last LIMIT_BACKGROUND.
+ * Return: 0 or a negative errno.
+ */
+int ledger_backgrounds(void *ledger, void (*tell)(void *to, const char *response_id), void *to);
+
 #define LEDGER_TRACE_ID_TEXT 33
 
 /*

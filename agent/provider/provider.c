@@ -117,6 +117,11 @@ static int emit(struct provider *provider, struct call *call, enum call_event_ty
 	return call_emit(call, type, info, end_ns, provider->sink, provider->context);
 }
 
+void provider_expect(struct provider *provider, const char *response_id)
+{
+	background_add(provider->background, response_id);
+}
+
 /* ---- where a request goes ---- */
 
 #define GROUP_ALL (GROUP_OPENAI | GROUP_ANTHROPIC)

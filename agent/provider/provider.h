@@ -29,6 +29,10 @@ int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss,
  */
 int provider_add_endpoint(struct provider *provider, const char *text);
 
+/** provider_expect - a response begun in the background earlier: the poll that completes it bills.
+ */
+void provider_expect(struct provider *provider, const char *response_id);
+
 /*
  * provider_feed - one exchange event.
  * Return: 0, EXCHANGE_IGNORE where the exchange is of no interest, or -ENOMEM.

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import sqlite3
 import struct
 
 import pytest
@@ -131,3 +132,30 @@ def test_not_a_capture_file(bench, provider):
         assert done.stderr.startswith("tollspan: ")
     done, _ = replay(bench, bench.folder / "missing")
     assert done.returncode == 1 and "missing" in done.stderr
+
+
+def test_priors_tell_what_an_earlier_run_began(bench, mode):
+    """A response begun in the background in one run is billed by its poll in the next, once."""
+    curl = ["/usr/bin/curl", "-sS", "-H", "authorization: Bearer sk-fake"]
+    body = '{"model":"gpt-5","input":"x","background":true}'
+    bench.provider.calls()
+    begun = bench.run(mode, curl + ["-d", body, bench.provider.base + "/v1/responses"]).ok()
+    response = json.loads(begun.stdout)["id"]
+    priors = bench.folder / "priors.db"
+    with sqlite3.connect(str(bench.ledger)) as live, sqlite3.connect(str(priors)) as copy:
+        live.backup(copy)
+    polls = curl + 3 * [bench.provider.base + "/v1/responses/" + response]
+    polled = bench.run(mode, polls, verb="record", options=["-o", bench.capture_file]).ok()
+    log = [entry for entry in bench.provider.calls() if entry["usage"]]
+    assert len(log) == 1
+    billed = lambda calls: [
+        call["gen_ai.usage.output_tokens"]
+        for call in calls
+        if "gen_ai.usage.output_tokens" in call
+    ]
+    expected = [log[0]["usage"]["gen_ai.usage.output_tokens"]]
+    assert billed(polled.calls) == expected
+    assert billed(replay(bench, bench.capture_file)[1]) == []
+    assert billed(replay(bench, bench.capture_file, "--priors=%s" % priors)[1]) == expected
+    done, _ = replay(bench, bench.capture_file, "--priors=/nonexistent")
+    assert done.returncode == 1
