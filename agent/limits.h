@@ -19,6 +19,7 @@
 #define LIMIT_NEEDED 256            /* libraries that one executable needs */
 #define LIMIT_LIBRARY_LOOKUPS 16384 /* paths that are tried for all of them */
 #define LIMIT_FINDER_SECONDS 2      /* processor time for one file */
+#define LIMIT_SEARCH_SECONDS 10     /* and to search one for a TLS library inside */
 #define LIMIT_PROC_FILE (1 * MIB)   /* bytes read of one file of /proc */
 #define LIMIT_SOCKETS 65536 /* internet sockets of one network namespace that are compared */
 #define LIMIT_LIBRARY_CACHE (16 * MIB) /* ld.so.cache */
@@ -27,6 +28,8 @@
 #define LIMIT_EARLY_RECORDS (1 * MIB) /* bytes of records before the pipeline is there */
 #define LIMIT_PROBED_FILES 4096       /* files with probes in them, and files known to have none */
 #define LIMIT_PROC_RECORD (32 * KIB)  /* bytes of a PROC record */
+#define LIMIT_SCOPES 64               /* of one kind, that an agent follows */
+#define LIMIT_SEARCHES 256            /* silent processes whose executable waits to be searched */
 
 #define LIMIT_HELLO (32 * KIB)  /* bytes of what one process runs and maps */
 #define LIMIT_SILENT (16 * MIB) /* bytes of what is kept of processes with nothing to probe */

@@ -17,6 +17,9 @@
 /* Set before load. */
 const volatile __u64 wake_level = 65536; /* bytes in the ring at which the reader is woken */
 const volatile __u64 tick_ns = 10000000; /* of USER_HZ */
+const volatile __u64 namespace_device;   /* of the pid namespace whose numbers count */
+const volatile __u64 namespace_inode;    /* 0: the first */
+const volatile __u8 whole_host;          /* processes outside the tree may come into it */
 
 /* Bumped by the reader when it has written a verdict. */
 struct {
@@ -43,6 +46,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct capture_process);
 } tree SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CAPTURE_STRANGERS_MAX);
+	__type(key, __u32);
+	__type(value, struct capture_stranger);
+} strangers SEC(".maps");
 
 /* A call that a thread is in. It is known again at its return by the stack pointer. */
 struct call {
@@ -127,6 +137,20 @@ static __always_inline __u64 wake_flag(__u64 size)
 
 	return used >= wake_level && used - size - 8 < wake_level ? BPF_RB_FORCE_WAKEUP
 								  : BPF_RB_NO_WAKEUP;
+}
+
+/* ---- processes ---- */
+
+/* The thread group id of the current task, as the attacher counts; 0 outside its namespace. */
+static __always_inline __u32 current_group(void)
+{
+	struct bpf_pidns_info info = {};
+
+	if (!namespace_inode)
+		return bpf_get_current_pid_tgid() >> 32;
+	if (bpf_get_ns_current_pid_tgid(namespace_device, namespace_inode, &info, sizeof(info)))
+		return 0;
+	return info.tgid;
 }
 
 /* ---- operations ---- */
@@ -431,6 +455,8 @@ static __always_inline void conn_reference(const struct capture_process *process
 		conn->references++;
 }
 
+#include "bpf/tree.h"
+
 /* ---- calls ---- */
 
 static __always_inline int is_read(__u32 function)
@@ -474,11 +500,33 @@ static __always_inline struct thread *thread_get(__u32 tid)
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 
+/*
+ * What a process is may have changed since it was judged: it is told again after each change of
+ * user or cgroup, and once where nobody has judged it.
+ */
+static __always_inline void tell_stranger(const struct capture_process *process, __u32 tgid)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	const struct capture_stranger *before;
+	struct capture_stranger now = {};
+
+	if (!tgid || (!whole_host && !process))
+		return;
+	now.start = BPF_CORE_READ(task, group_leader, start_boottime);
+	now.cgroup = bpf_get_current_cgroup_id();
+	now.uid = (__u32)bpf_get_current_uid_gid();
+	before = bpf_map_lookup_elem(&strangers, &tgid);
+	if (before && before->start == now.start && before->cgroup == now.cgroup &&
+	    before->uid == now.uid)
+		return;
+	if (!bpf_map_update_elem(&strangers, &tgid, &now, BPF_ANY))
+		emit_stranger(tgid, now.start / tick_ns);
+}
+
 SEC("uprobe.s")
 int call_enter(struct pt_regs *regs)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, tid = (__u32)id, direction;
+	__u32 tgid = current_group(), tid = (__u32)bpf_get_current_pid_tgid(), direction;
 	const struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid);
 	__u64 ssl = PT_REGS_PARM1(regs), fourth = PT_REGS_PARM4(regs);
 	__u64 fifth = PT_REGS_PARM5(regs);
@@ -489,7 +537,11 @@ int call_enter(struct pt_regs *regs)
 	/* Both are read here, or the compiler would choose between offsets, which is refused. */
 	barrier_var(fourth);
 	barrier_var(fifth);
-	if (!process || !ssl)
+	if (!process || process->quiet) {
+		tell_stranger(process, tgid);
+		return 0;
+	}
+	if (!ssl)
 		return 0;
 	function = bpf_get_attach_cookie(regs);
 	if (function == CAPTURE_FREE) {
@@ -624,7 +676,5 @@ int call_return(struct pt_regs *regs)
 	send_operation(&o);
 	return 0;
 }
-
-#include "bpf/tree.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

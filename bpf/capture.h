@@ -29,9 +29,12 @@ enum capture_function {
 #define CAPTURE_PROCESSES_MAX 65536
 #define CAPTURE_THREADS_MAX 65536
 #define CAPTURE_CONNECTIONS_MAX 65536
+#define CAPTURE_STRANGERS_MAX 16384
 
-/* Event of the lifecycle ring only: a process opened a TCP connection. A struct cr_exec. */
-#define CAPTURE_EVENT_CONNECT 0x8000
+/* Events of the lifecycle ring only, each a struct cr_exec. */
+#define CAPTURE_EVENT_CONNECT 0x8000  /* a process opened a TCP connection */
+#define CAPTURE_EVENT_STRANGER 0x8001 /* a process that is not captured called a probed function \
+				       */
 
 /* CR_EXEC on the lifecycle ring. */
 struct capture_began {
@@ -39,12 +42,20 @@ struct capture_began {
 	char path[256]; /* of the program, as it was called; cut where longer */
 };
 
-/* Value of the map `tree`; the key is the kernel's own thread group id. */
+/* Value of the map `tree`; the key is the thread group id in the attacher's pid namespace. */
 struct capture_process {
 	cr_u64 start; /* USER_HZ ticks since boot */
-	cr_u32 pid;   /* as the records give it */
+	cr_u32 pid;   /* as the key */
 	cr_u32 image; /* counts exec */
 	cr_u32 connected;
+	cr_u32 quiet; /* followed for its descendants' sake: nothing of it is captured */
+};
+
+/* Value of the map `strangers`: as what a process was told. The key is that of `tree`. */
+struct capture_stranger {
+	cr_u64 start; /* of the process, ns */
+	cr_u64 cgroup;
+	cr_u32 uid;
 	cr_u32 reserved;
 };
 

@@ -64,6 +64,13 @@ static __always_inline void emit_began(const struct capture_process *process,
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
+static __always_inline void emit_stranger(__u32 tgid, __u64 start)
+{
+	struct capture_process process = {.start = start, .pid = tgid};
+
+	emit_exec(&lifecycle, &process, CAPTURE_EVENT_STRANGER, CAPTURE_LOSS_LIFECYCLE);
+}
+
 static __always_inline void emit_exit(void *to, const struct capture_process *process, __u32 status,
 				      __u32 loss)
 {
@@ -76,24 +83,55 @@ static __always_inline void emit_exit(void *to, const struct capture_process *pr
 	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
+/* Pid namespaces within each other (MAX_PID_NS_LEVEL), and the first. */
+#define NAMESPACES_MAX 33
+
+/* The thread group id of any task, as the attacher counts; 0 outside its namespace. */
+static __always_inline __u32 group_of(struct task_struct *task)
+{
+	struct pid *pid;
+	unsigned int level;
+
+	if (!namespace_inode)
+		return BPF_CORE_READ(task, tgid);
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
+	for (unsigned int i = 0; i < NAMESPACES_MAX && i <= level; i++) {
+		struct upid number;
+
+		if (bpf_probe_read_kernel(
+			    &number, sizeof(number),
+			    (char *)__builtin_preserve_access_index(&pid->numbers[0]) +
+				    i * sizeof(number)))
+			return 0;
+		if (BPF_CORE_READ(number.ns, ns.inum) == namespace_inode)
+			return number.nr;
+	}
+	return 0;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u32 tgid = BPF_CORE_READ(child, tgid), parent_tgid = BPF_CORE_READ(parent, tgid);
+	__u32 tgid, parent_tgid;
 	struct capture_process *process, new = {};
 
-	if (tgid == parent_tgid)
+	if (BPF_CORE_READ(child, tgid) == BPF_CORE_READ(parent, tgid))
 		return 0;
+	tgid = group_of(child);
+	parent_tgid = group_of(parent);
 	process = bpf_map_lookup_elem(&tree, &parent_tgid);
-	if (!process)
+	if (!process || !tgid)
 		return 0;
 	new.start = BPF_CORE_READ(child, start_boottime) / tick_ns;
 	new.pid = tgid;
+	new.quiet = process->quiet;
 	if (bpf_map_update_elem(&tree, &tgid, &new, BPF_ANY)) {
 		lose(CAPTURE_LOSS_TABLE, 0);
 		return 0;
 	}
-	emit_fork(&ring, &new, process, CAPTURE_LOSS_EVENT);
+	if (!new.quiet)
+		emit_fork(&ring, &new, process, CAPTURE_LOSS_EVENT);
 	emit_fork(&lifecycle, &new, process, CAPTURE_LOSS_LIFECYCLE);
 	return 0;
 }
@@ -101,16 +139,23 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *program)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid), old = old_pid;
-	struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid);
+	__u32 tgid = group_of(task), old = old_pid, tid = BPF_CORE_READ(task, pid);
+	struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid), outside = {};
 
-	if (!process)
+	if (!process) {
+		if (!whole_host || !tgid)
+			return 0;
+		outside.start = BPF_CORE_READ(task, start_boottime) / tick_ns;
+		outside.pid = tgid;
+		emit_began(&outside, program);
 		return 0;
+	}
 	process->image++;
 	process->connected = 0;
 	bpf_map_delete_elem(&threads, &old);
-	bpf_map_delete_elem(&threads, &tgid);
-	emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);
+	bpf_map_delete_elem(&threads, &tid);
+	if (!process->quiet)
+		emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);
 	emit_began(process, program);
 	return 0;
 }
@@ -118,7 +163,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid), tid = BPF_CORE_READ(task, pid), status;
+	__u32 tgid = group_of(task), tid = BPF_CORE_READ(task, pid), status;
 	struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid), gone;
 	struct signal_struct *group;
 
@@ -134,7 +179,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	status = BPF_CORE_READ(group, flags) & SIGNAL_GROUP_EXIT
 			 ? BPF_CORE_READ(group, group_exit_code)
 			 : BPF_CORE_READ(task, group_leader, exit_code);
-	emit_exit(&ring, &gone, status, CAPTURE_LOSS_EVENT);
+	if (!gone.quiet)
+		emit_exit(&ring, &gone, status, CAPTURE_LOSS_EVENT);
 	emit_exit(&lifecycle, &gone, status, CAPTURE_LOSS_LIFECYCLE);
 	return 0;
 }
@@ -143,13 +189,13 @@ int BPF_PROG(on_exit, struct task_struct *task)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_connect, const void *socket, int old_state, int new_state)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = current_group();
 	struct capture_process *process;
 
 	if (new_state != TCP_SYN_SENT)
 		return 0;
 	process = bpf_map_lookup_elem(&tree, &tgid);
-	if (!process || process->connected)
+	if (!process || process->connected || process->quiet)
 		return 0;
 	process->connected = 1;
 	emit_exec(&lifecycle, process, CAPTURE_EVENT_CONNECT, CAPTURE_LOSS_LIFECYCLE);

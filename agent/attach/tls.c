@@ -57,10 +57,9 @@ static size_t first_in(const uint8_t *bytes, size_t size, const struct needle *n
  * The first of the needles that is in a file, up to the cap; n: none. It is read, not mapped: one
  * that shrinks meanwhile must not end the process.
  */
-static size_t first_in_file(const char *path, const struct needle *needles, size_t n)
+static size_t first_in_file(int fd, const struct needle *needles, size_t n)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t *window = fd < 0 ? NULL : malloc(NEEDLE_MAX + WINDOW);
+	uint8_t *window = malloc(NEEDLE_MAX + WINDOW);
 	size_t kept = 0, at = 0, found = n;
 	struct stat status;
 
@@ -82,28 +81,49 @@ static size_t first_in_file(const char *path, const struct needle *needles, size
 	}
 out:
 	free(window);
-	if (fd >= 0)
-		close(fd);
 	return found;
 }
 
-const char *tls_inside(const char *path)
+const char *tls_inside_fd(int fd)
 {
 	struct needle needles[TRACES];
 	size_t found;
 
 	for (size_t i = 0; i < TRACES; i++)
 		needles[i] = (struct needle){traces[i].text, strlen(traces[i].text)};
-	found = first_in_file(path, needles, TRACES);
+	found = first_in_file(fd, needles, TRACES);
 	return found < TRACES ? traces[found].name : NULL;
+}
+
+static int open_file(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+const char *tls_inside(const char *path)
+{
+	int fd = open_file(path);
+	const char *name;
+
+	if (fd < 0)
+		return NULL;
+	name = tls_inside_fd(fd);
+	close(fd);
+	return name;
 }
 
 bool tls_may_load(const char *path)
 {
 	static const char symbol[] = "\0dlopen"; /* a whole entry of a string table */
 	struct needle needle = {symbol, sizeof(symbol)};
+	int fd = open_file(path);
+	bool found;
 
-	return first_in_file(path, &needle, 1) == 0;
+	if (fd < 0)
+		return false;
+	found = first_in_file(fd, &needle, 1) == 0;
+	close(fd);
+	return found;
 }
 
 const char *tls_library(const char *path)

@@ -13,6 +13,9 @@
  */
 const char *tls_inside(const char *path);
 
+/** tls_inside_fd - as tls_inside(), of an open file, which stays the caller's. */
+const char *tls_inside_fd(int fd);
+
 /** tls_may_load - can a file load libraries at run time, as far as its symbols tell? */
 bool tls_may_load(const char *path);
 

@@ -44,6 +44,7 @@ struct ebpf_source {
 	struct ring_buffer *ring;
 	bool ready;
 	bool death_told;
+	bool stopping;
 	int ready_error;
 	const char *why;
 	bool clock_sent;
@@ -127,10 +128,10 @@ static int watch_fd(struct ebpf_source *source, int fd)
 	return epoll_ctl(source->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int open_fds(struct ebpf_source *source, int *ret_other_end)
+static int open_fds(struct ebpf_source *source)
 {
 	struct itimerspec every = {.it_interval.tv_nsec = POLL_NS, .it_value.tv_nsec = POLL_NS};
-	int pair[2], size = 4 << 20, r;
+	int r;
 
 	source->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (source->epoll < 0)
@@ -138,45 +139,70 @@ static int open_fds(struct ebpf_source *source, int *ret_other_end)
 	source->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (source->timer < 0 || timerfd_settime(source->timer, 0, &every, NULL) < 0)
 		return -errno;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	source->socket = pair[0];
-	*ret_other_end = pair[1];
-	/* Many processes may be born before the reader looks; refused without privilege. */
-	if (setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	r = watch_fd(source, source->timer);
 	return r < 0 ? r : watch_fd(source, source->socket);
 }
 
-int ebpf_source_start(struct ebpf_source **ret_source, const struct ebpf_opts *opts)
+int ebpf_source_pair(int pair[2])
+{
+	int size = 4 << 20;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	/* Many processes may be born before the reader looks; refused without privilege. */
+	if (setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+int ebpf_source_adopt(struct ebpf_source **ret_source, const struct ebpf_opts *opts, int socket)
 {
 	struct ebpf_source *source = calloc(1, sizeof(*source));
-	int other = -1, r;
+	int r;
 
-	if (!source)
+	if (!source) {
+		close(socket);
 		return -ENOMEM;
+	}
 	source->opts = *opts;
 	buffer_init(&source->silent, LIMIT_SILENT);
 	source->opts.reader = getpid();
 	source->control = (struct control){.context = source, .verdict = give_verdict};
-	source->socket = source->epoll = source->timer = -1;
+	source->socket = socket;
+	source->epoll = source->timer = -1;
 	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
 		source->fds[i] = -1;
-	r = open_fds(source, &other);
-	if (r < 0)
-		goto fail;
-	r = fork_attacher(source, other);
-	if (r < 0)
-		goto fail;
-	close(other);
+	r = open_fds(source);
+	if (r < 0) {
+		ebpf_source_free(source);
+		return r;
+	}
 	*ret_source = source;
 	return 0;
-fail:
-	if (other >= 0)
-		close(other);
-	ebpf_source_free(source);
-	return r;
+}
+
+int ebpf_source_start(struct ebpf_source **ret_source, const struct ebpf_opts *opts)
+{
+	struct ebpf_source *source = NULL;
+	int pair[2], r = ebpf_source_pair(pair);
+
+	if (r < 0)
+		return r;
+	r = ebpf_source_adopt(&source, opts, pair[0]);
+	if (r == 0)
+		r = fork_attacher(source, pair[1]);
+	close(pair[1]);
+	if (r < 0) {
+		ebpf_source_free(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+bool ebpf_source_stopping(const struct ebpf_source *source)
+{
+	return source->stopping;
 }
 
 /* ---- records ---- */
@@ -313,19 +339,9 @@ static int drain_ring(struct ebpf_source *source)
 static int take_ready(struct ebpf_source *source, const struct seam_message *message,
 		      int fds[SEAM_FDS_MAX])
 {
-	static const char *const steps[] = {
-		[KERNEL_NAMESPACE] = "not in the host's pid namespace",
-		[KERNEL_OPEN] = "reading the programs",
-		[KERNEL_LOAD] = "loading the programs",
-		[KERNEL_LIFECYCLE] = "following processes",
-		[KERNEL_WATCH] = "watching mappings",
-		[KERNEL_FINDER] = "starting the finder",
-	};
-
 	source->ready = true;
 	source->ready_error = message->value;
-	if (message->argument < sizeof(steps) / sizeof(*steps))
-		source->why = steps[message->argument];
+	source->why = ebpf_kernel_step_text(message->argument);
 	for (size_t i = 0; i < SEAM_FDS_MAX; i++) {
 		source->fds[i] = fds[i];
 		fds[i] = -1;
@@ -342,6 +358,12 @@ static int take_ready(struct ebpf_source *source, const struct seam_message *mes
 	return 0;
 }
 
+static struct silent_process silent_of(const struct cr_hello *hello)
+{
+	return (struct silent_process){
+		.process = hello->process, .answered = true, .connects = 1, .hello = &hello->head};
+}
+
 static int take_silent(struct ebpf_source *source, const void *hello, size_t size)
 {
 	const struct cr_head *head = hello;
@@ -349,9 +371,24 @@ static int take_silent(struct ebpf_source *source, const void *hello, size_t siz
 	if (record_check(head, size) || head->type != CR_HELLO || head->length != size ||
 	    size < sizeof(struct cr_hello))
 		return -EBADMSG;
+	if (source->opts.silent) {
+		struct silent_process silent = silent_of(hello);
+
+		return source->opts.silent(source->opts.context, &silent);
+	}
 	if (source->silent.length + size <= LIMIT_SILENT)
 		return buffer_append(&source->silent, hello, size);
 	return give_lost(source, CR_CAUSE_LIMIT, 1, 0, "a process with nothing to probe in it");
+}
+
+static int take_neighbour(struct ebpf_source *source, int fds[SEAM_FDS_MAX])
+{
+	int fd = fds[0];
+
+	if (fd < 0 || !source->opts.neighbour)
+		return -EBADMSG;
+	fds[0] = -1;
+	return source->opts.neighbour(source->opts.context, fd);
 }
 
 /*
@@ -384,6 +421,12 @@ static int take_message(struct ebpf_source *source, int timeout_ms, int *ret_val
 		break;
 	case SEAM_RESULT:
 		*ret_value = message.value;
+		break;
+	case SEAM_NEIGHBOUR:
+		r = take_neighbour(source, fds);
+		break;
+	case SEAM_STOP:
+		source->stopping = true;
 		break;
 	default:
 		r = -EBADMSG;
@@ -523,10 +566,7 @@ int ebpf_source_silent(const struct ebpf_source *source, silent_fn fn, void *con
 
 	while (!r && at < source->silent.length) {
 		const struct cr_hello *hello = (const void *)(source->silent.data + at);
-		struct silent_process silent = {.process = hello->process,
-						.answered = true,
-						.connects = 1,
-						.hello = &hello->head};
+		struct silent_process silent = silent_of(hello);
 
 		at += hello->head.length;
 		r = fn(context, &silent);

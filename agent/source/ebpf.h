@@ -31,6 +31,7 @@
 #include "agent/source/source.h"
 #include "agent/util/buffer.h"
 
+struct ebpf_scope;
 struct ebpf_source;
 
 struct ebpf_opts {
@@ -47,6 +48,13 @@ struct ebpf_opts {
 	int (*find_sites)(int fd, unsigned int flags, struct probe_site *ret_sites);
 	unsigned int find_flags;
 	int (*describe)(pid_t pid, unsigned int flags, struct buffer *out);
+
+	/* Of an agent alone. */
+	const struct ebpf_scope *scope;    /* follow the host, as far as this goes; NULL: a tree */
+	const char *(*search)(int fd);     /* tls_inside_fd() */
+	bool (*notable)(const char *path); /* is this mapping worth telling of a silent process? */
+	silent_fn silent; /* of the reader: at once, with LIBRARY where one is inside */
+	int (*neighbour)(void *context, int fd); /* of the reader: takes the descriptor over */
 };
 
 /*
@@ -55,6 +63,20 @@ struct ebpf_opts {
  * Return: 0, -ENOMEM, or the error of socketpair() or fork().
  */
 int ebpf_source_start(struct ebpf_source **ret_source, const struct ebpf_opts *opts);
+
+/** ebpf_source_pair - sockets for reader [0] and attacher [1]. Return: 0 or a negative errno. */
+int ebpf_source_pair(int pair[2]);
+
+/*
+ * ebpf_source_adopt - be the reader of an attacher that is there already, in an agent. Nothing can
+ *	be prepared, followed or killed by it.
+ * @socket: to the attacher; taken over, also on failure.
+ * Return: 0 or a negative errno.
+ */
+int ebpf_source_adopt(struct ebpf_source **ret_source, const struct ebpf_opts *opts, int socket);
+
+/** ebpf_source_stopping - has the attacher asked for the end? ebpf_source_finish() is due then. */
+bool ebpf_source_stopping(const struct ebpf_source *source);
 
 /*
  * ebpf_source_wait - until the programs are loaded; may be called again.

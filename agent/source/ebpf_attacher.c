@@ -1,237 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/source/ebpf_attacher.h"
+#include "agent/source/ebpf_attacher_internal.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/limits.h"
-#include "agent/source/ebpf_files.h"
-#include "agent/source/ebpf_finder.h"
-#include "agent/source/ebpf_kernel.h"
-#include "agent/source/ebpf_seam.h"
-#include "agent/source/ebpf_watch.h"
 #include "agent/util/clock.h"
-#include "agent/util/loop.h"
-#include "agent/util/map.h"
 #include "agent/util/procfs.h"
 #include "agent/util/record_check.h"
 #include "bpf/capture.h"
 
-#define SWEEP_MS 5000
-#define PATH_SIZE 4096
-#define RECENT 256
-
-/* What is remembered of a process while it is in the tree. */
-struct watched {
-	struct cr_process process;
-	struct buffer hello;  /* what it runs and maps, as far as it is known */
-	struct buffer record; /* the last CR_PROC of it */
-	bool probed;          /* it has mapped a file with probes */
-	bool connected;       /* it has opened a TCP connection */
-	bool reported;        /* that nothing of it is probed */
-};
-
-/* A mapping of some process; of one that is gone nothing else tells its file. */
-struct recent {
-	pid_t pid;
-	char path[MAPPING_PATH_SIZE];
-};
-
-struct attacher {
-	const struct ebpf_opts *opts;
-	int socket;
-	struct loop *loop;
-	struct ebpf_kernel *kernel;
-	struct finder *finder;
-	struct probed_files *files;
-	struct mapping_watch *watch;
-	struct recent recent[RECENT]; /* the last mappings, of all processes */
-	size_t n_recent;              /* since the start */
-	struct ring_buffer *lifecycle;
-	struct map *watched; /* pid_t → struct watched */
-	uint64_t lifecycle_lost;
-	uint64_t attach_start;  /* of opts->attach, as it was before the reader spoke */
-	struct cr_process root; /* the process that was followed last; pid 0: none */
-	bool swept;             /* no process has ended since the last sweep */
-};
+#define SWEEP_MS 1000
+#define KERNEL_SWEEPS 5 /* sweeps from one of the kernel's tables to the next */
+#define RESULT_MS 1000  /* how long an answer waits for room */
 
 /* ---- what the reader is told ---- */
 
-static int send_record(struct attacher *attacher, const struct buffer *record)
+static int tell(void *context, uint32_t type, const struct buffer *payload)
 {
-	struct seam_message message = {.type = SEAM_RECORD, .length = (uint32_t)record->length};
+	struct attacher *attacher = context;
+	struct seam_message message = {.type = type, .length = (uint32_t)payload->length};
 
-	return seam_send(attacher->socket, &message, record->data, NULL, 0);
+	if (attacher->socket < 0)
+		return -EPIPE;
+	return seam_send(attacher->socket, &message, payload->data, NULL, 0);
+}
+
+static int tell_silent(void *context, const struct buffer *hello)
+{
+	int r = tell(context, SEAM_SILENT, hello);
+
+	return r == -EAGAIN ? 0 : r;
+}
+
+/* Of the host the reader's socket does not wait for room: an answer does. */
+static int send_message(struct attacher *attacher, const struct seam_message *message,
+			const int *fds, size_t n_fds)
+{
+	struct pollfd room = {.fd = attacher->socket, .events = POLLOUT};
+	int r = seam_send(attacher->socket, message, NULL, fds, n_fds);
+
+	if (r == -EAGAIN && poll(&room, 1, RESULT_MS) == 1)
+		r = seam_send(attacher->socket, message, NULL, fds, n_fds);
+	return r;
 }
 
 static int send_result(struct attacher *attacher, int value)
 {
 	struct seam_message message = {.type = SEAM_RESULT, .value = value};
 
-	return seam_send(attacher->socket, &message, NULL, NULL, 0);
+	return send_message(attacher, &message, NULL, 0);
 }
 
-/* Read what a process is, and tell. One that is gone already stays what it was. */
-static int describe(struct attacher *attacher, struct watched *watched, unsigned int flags)
+int attacher_send(struct attacher *attacher, uint32_t type, int fd)
 {
-	struct buffer record;
-	int r;
+	struct seam_message message = {.type = type};
 
-	buffer_init(&record, LIMIT_PROC_RECORD);
-	if (attacher->opts->describe((pid_t)watched->process.pid, flags, &record) < 0) {
-		buffer_free(&record);
+	if (attacher->socket < 0)
+		return -EPIPE;
+	return send_message(attacher, &message, &fd, fd >= 0);
+}
+
+/* The executable, also of a process that is gone, where its file is still there. */
+static int open_executable(const struct watched *watched)
+{
+	const struct cr_head *hello = (const void *)watched->hello.data;
+	size_t offset = sizeof(struct cr_hello), length;
+	char path[LIMIT_PATH];
+	struct stat st;
+	unsigned int tag;
+	const char *text;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", watched->process.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		return fd;
+	text = record_field_next(hello, &offset, &tag, &length);
+	if (!text || tag != CR_FIELD_EXE || !watched->exe_inode)
+		return -1;
+	snprintf(path, sizeof(path), "%.*s", (int)length, text);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0 && !fstat(fd, &st) && st.st_dev == watched->exe_device &&
+	    st.st_ino == watched->exe_inode)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int attacher_report_silent(struct attacher *attacher, struct watched *watched)
+{
+	const struct buffer *hello;
+	int fd, r;
+
+	if (!processes_is_silent(watched, &hello))
 		return 0;
-	}
-	buffer_free(&watched->record);
-	watched->record = record;
-	r = send_record(attacher, &record);
-	return r == -EPIPE ? r : 0;
+	if (!attacher->searches)
+		return tell_silent(attacher, hello);
+	fd = open_executable(watched);
+	r = searches_add(attacher->searches, hello, fd);
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
-/* A process that was just born is what its parent is; it may be gone before it could be read. */
-static int inherit(struct attacher *attacher, struct watched *watched, const struct watched *parent)
-{
-	struct cr_proc proc;
-	int r;
-
-	if (parent->record.length < sizeof(proc))
-		return describe(attacher, watched, 0);
-	buffer_clear(&watched->record);
-	r = buffer_append(&watched->record, parent->record.data, parent->record.length);
-	if (r < 0)
-		return 0;
-	memcpy(&proc, watched->record.data, sizeof(proc));
-	proc.head.time_ns = clock_boot_ns();
-	proc.process = watched->process;
-	proc.parent = parent->process;
-	proc.ns_pid = 0;
-	proc.flags &= ~(cr_u32)CR_PROC_ROOT;
-	memcpy(watched->record.data, &proc, sizeof(proc));
-	r = send_record(attacher, &watched->record);
-	return r == -EPIPE ? r : 0;
-}
-
-/* A process that has connected, and in which nothing could be probed. */
-static int report_silent(struct attacher *attacher, struct watched *watched)
-{
-	struct seam_message message = {.type = SEAM_SILENT};
-	struct buffer *hello = &watched->hello;
-	int r = 0;
-
-	if (!watched->connected || watched->probed || watched->reported)
-		return 0;
-	watched->reported = true;
-	if (!hello->length)
-		r = record_begin(hello, CR_HELLO, sizeof(struct cr_hello), clock_boot_ns());
-	if (!r) {
-		memcpy(hello->data + offsetof(struct cr_hello, process), &watched->process,
-		       sizeof(watched->process));
-		r = record_finish(hello, 0);
-	}
-	if (r < 0)
-		return r;
-	message.length = (uint32_t)hello->length;
-	return seam_send(attacher->socket, &message, hello->data, NULL, 0);
-}
-
-/* ---- processes ---- */
-
-static void watched_free(struct watched *watched)
-{
-	if (!watched)
-		return;
-	buffer_free(&watched->hello);
-	buffer_free(&watched->record);
-	free(watched);
-}
-
-static struct watched *watched_get(struct attacher *attacher, const struct cr_process *process)
-{
-	uint32_t key = process->pid;
-	struct watched *watched = map_get(attacher->watched, &key);
-
-	if (watched && watched->process.start == process->start)
-		return watched;
-	/* The same number, another process: the end of the first was not seen. */
-	map_remove(attacher->watched, &key);
-	watched_free(watched);
-	watched = calloc(1, sizeof(*watched));
-	if (!watched)
-		return NULL;
-	watched->process = *process;
-	buffer_init(&watched->record, LIMIT_PROC_RECORD);
-	buffer_init(&watched->hello, LIMIT_HELLO);
-	if (map_put(attacher->watched, &key, watched) < 0) {
-		free(watched);
-		return NULL;
-	}
-	return watched;
-}
-
-/* Note one more of what a process runs and maps; what finds no room is left out. */
-static void note_path(struct watched *watched, unsigned int tag, const char *path)
-{
-	struct buffer *hello = &watched->hello;
-	size_t length = strlen(path);
-
-	if (!hello->length &&
-	    record_begin(hello, CR_HELLO, sizeof(struct cr_hello), clock_boot_ns()) < 0)
-		return;
-	if (hello->length + sizeof(struct cr_field) + length + CR_ALIGN <= LIMIT_HELLO)
-		record_add_field(hello, tag, path, length);
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-/* What a process ran that is gone already. @called: its path as it was given, maybe relative. */
-static void note_called(const struct attacher *attacher, struct watched *watched,
-			const char *called)
-{
-	size_t n = attacher->n_recent < RECENT ? attacher->n_recent : RECENT;
-
-	for (size_t i = 1; *called != '/' && i <= n; i++) {
-		const struct recent *recent = &attacher->recent[(attacher->n_recent - i) % RECENT];
-
-		if ((cr_u32)recent->pid == watched->process.pid &&
-		    !strcmp(base_name(recent->path), base_name(called)))
-			called = recent->path;
-	}
-	if (*called == '/')
-		note_path(watched, CR_FIELD_EXE, called);
-}
-
-/* @called: how it was, for a process that is gone already; may be NULL. */
-static void note_executable(const struct attacher *attacher, struct watched *watched, pid_t pid,
-			    const char *called)
-{
-	char path[PATH_SIZE];
-
-	buffer_clear(&watched->hello);
-	watched->connected = watched->reported = false;
-	if (procfs_exe(pid, path, sizeof(path)) > 0)
-		note_path(watched, CR_FIELD_EXE, path);
-	else if (called)
-		note_called(attacher, watched, called);
-}
+/* ---- mappings ---- */
 
 /* Probe what a range of a process's memory maps. The kernel opens it: no path is involved. */
 static void probe_range(struct attacher *attacher, struct watched *watched, pid_t pid,
 			uint64_t start, uint64_t end)
 {
-	char link[80], path[PATH_SIZE];
+	char link[80], path[LIMIT_PATH];
 	ssize_t length;
 	int fd;
 
@@ -240,13 +130,13 @@ static void probe_range(struct attacher *attacher, struct watched *watched, pid_
 	fd = open(link, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (probed_files_add(attacher->files, fd) > 0 && watched)
+	if (probed_files_add(attacher->files, fd, false) > 0 && watched)
 		watched->probed = true;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	length = watched ? readlink(link, path, sizeof(path) - 1) : -1;
 	if (length > 0) {
 		path[length] = '\0';
-		note_path(watched, CR_FIELD_MAPPING, path);
+		processes_note_mapping(attacher->processes, watched, path);
 	}
 	close(fd);
 }
@@ -254,107 +144,120 @@ static void probe_range(struct attacher *attacher, struct watched *watched, pid_
 struct scan {
 	struct attacher *attacher;
 	struct watched *watched;
-	pid_t pid;
 };
 
 static int scan_mapping(void *context, const struct procfs_mapping *mapping)
 {
 	struct scan *scan = context;
 
-	probe_range(scan->attacher, scan->watched, scan->pid, mapping->start, mapping->end);
+	probe_range(scan->attacher, scan->watched, (pid_t)scan->watched->process.pid,
+		    mapping->start, mapping->end);
 	return 0;
 }
 
-/* Probe all that a process has mapped. */
-static void scan_process(struct attacher *attacher, struct watched *watched, pid_t pid)
+void attacher_scan(struct attacher *attacher, struct watched *watched)
 {
-	struct scan scan = {.attacher = attacher, .watched = watched, .pid = pid};
+	struct scan scan = {.attacher = attacher, .watched = watched};
 
 	watched->probed = false;
-	procfs_mappings(pid, scan_mapping, &scan);
+	procfs_mappings((pid_t)watched->process.pid, scan_mapping, &scan);
 }
 
-static void scan_tree(struct attacher *attacher)
+static void scan_all(struct attacher *attacher)
 {
+	struct watched *watched;
 	size_t cursor = 0;
-	const void *key;
-	void *value;
 
-	while (map_next(attacher->watched, &cursor, &key, &value)) {
-		uint32_t pid;
-
-		memcpy(&pid, key, sizeof(pid));
-		scan_process(attacher, value, (pid_t)pid);
-	}
+	while ((watched = processes_next(attacher->processes, &cursor)))
+		attacher_scan(attacher, watched);
 }
 
 static void on_mapping(void *context, const struct mapping_event *event)
 {
 	struct attacher *attacher = context;
 	struct watched *watched;
-	uint32_t key = (uint32_t)event->pid;
+	bool probed;
 
-	if (!event->pid) {
-		scan_tree(attacher);
+	if (event->lost) {
+		scan_all(attacher);
 		return;
 	}
-	if (*event->path == '/') {
-		struct recent *recent = &attacher->recent[attacher->n_recent++ % RECENT];
-
-		recent->pid = event->pid;
-		snprintf(recent->path, sizeof(recent->path), "%s", event->path);
-	}
+	if (event->pid <= 0)
+		return;
+	if (*event->path == '/')
+		processes_recent(attacher->processes, event);
 	/* The event may be here before that of the fork. */
-	watched = map_get(attacher->watched, &key);
-	if (!watched && !ebpf_kernel_follows(attacher->kernel, event->pid))
+	watched = processes_find(attacher->processes, (uint32_t)event->pid);
+	if (!watched && !ebpf_kernel_follows(attacher->kernel, event->pid, NULL))
 		return;
+	probed = watched && watched->probed;
 	probe_range(attacher, watched, event->pid, event->start, event->start + event->length);
+	if (watched && watched->probed && !probed && !watched->record.length)
+		processes_describe(attacher->processes, watched, 0);
 }
 
 /* ---- events of the kernel ---- */
 
-static int process_born(struct attacher *attacher, const struct cr_fork *record)
+int attacher_take_in(struct attacher *attacher, const struct cr_process *process,
+		     const char *called, unsigned int flags)
 {
-	struct watched *parent = map_get(attacher->watched, &record->parent.pid);
-	struct watched *watched = watched_get(attacher, &record->process);
+	struct watched *watched = processes_get(attacher->processes, process);
 
 	if (!watched)
+		return -ENOMEM;
+	processes_begin(attacher->processes, watched, called);
+	attacher_scan(attacher, watched);
+	return processes_describe(attacher->processes, watched, flags);
+}
+
+static int process_born(struct attacher *attacher, const struct cr_fork *record)
+{
+	struct watched *parent = processes_find(attacher->processes, record->parent.pid);
+	struct watched *watched;
+	bool quiet = false;
+
+	if (attacher->opts->scope &&
+	    (!ebpf_kernel_follows(attacher->kernel, (pid_t)record->process.pid, &quiet) || quiet))
 		return 0;
-	if (!parent)
-		return describe(attacher, watched, 0);
-	watched->probed = parent->probed;
-	buffer_clear(&watched->hello);
-	if (buffer_append(&watched->hello, parent->hello.data, parent->hello.length) < 0)
-		buffer_clear(&watched->hello);
-	return inherit(attacher, watched, parent);
+	watched = processes_get(attacher->processes, &record->process);
+	if (!watched)
+		return 0;
+	return parent ? processes_inherit(attacher->processes, watched, parent)
+		      : processes_describe(attacher->processes, watched, 0);
 }
 
 static int process_began(struct attacher *attacher, const struct capture_began *record)
 {
-	struct watched *watched = watched_get(attacher, &record->exec.process);
-	pid_t pid = (pid_t)record->exec.process.pid;
-	int r;
+	const struct cr_process *process = &record->exec.process;
+	struct watched *watched = processes_find(attacher->processes, process->pid);
+	int r = watched ? attacher_report_silent(attacher, watched) : 0, taken;
 
-	if (!watched)
-		return 0;
-	r = report_silent(attacher, watched);
-	note_executable(attacher, watched, pid, record->path);
-	scan_process(attacher, watched, pid);
-	return r < 0 ? r : describe(attacher, watched, 0);
+	if (attacher->opts->scope)
+		return host_began(attacher, process, record->path);
+	taken = attacher_take_in(attacher, process, record->path, 0);
+	return r < 0 ? r : taken == -ENOMEM ? 0 : taken;
 }
 
 static int process_ended(struct attacher *attacher, const struct cr_exit *record)
 {
-	struct watched *watched = map_get(attacher->watched, &record->process.pid);
+	struct watched *watched = processes_find(attacher->processes, record->process.pid);
 	int r = 0;
 
 	if (watched) {
-		r = report_silent(attacher, watched);
-		map_remove(attacher->watched, &record->process.pid);
-		watched_free(watched);
+		r = attacher_report_silent(attacher, watched);
+		processes_remove(attacher->processes, watched);
 	}
 	attacher->swept = false;
 	return r;
+}
+
+static int process_connected(struct attacher *attacher, const struct cr_process *process)
+{
+	struct watched *watched = processes_get(attacher->processes, process);
+
+	if (watched && !watched->connected_ns)
+		watched->connected_ns = clock_boot_ns();
+	return 0;
 }
 
 static int on_event(void *context, void *data, size_t size)
@@ -362,7 +265,7 @@ static int on_event(void *context, void *data, size_t size)
 	struct attacher *attacher = context;
 	const struct cr_head *head = data;
 	const struct cr_exec *exec = data;
-	struct watched *watched;
+	int r = 0;
 
 	if (size < sizeof(*exec))
 		return 0;
@@ -370,18 +273,23 @@ static int on_event(void *context, void *data, size_t size)
 	mapping_watch_drain(attacher->watch, on_mapping, attacher);
 	switch (head->type) {
 	case CR_FORK:
-		return size < sizeof(struct cr_fork) ? 0 : process_born(attacher, data);
+		r = size < sizeof(struct cr_fork) ? 0 : process_born(attacher, data);
+		break;
 	case CR_EXEC:
-		return size < sizeof(struct capture_began) ? 0 : process_began(attacher, data);
+		r = size < sizeof(struct capture_began) ? 0 : process_began(attacher, data);
+		break;
 	case CR_EXIT:
-		return size < sizeof(struct cr_exit) ? 0 : process_ended(attacher, data);
+		r = size < sizeof(struct cr_exit) ? 0 : process_ended(attacher, data);
+		break;
 	case CAPTURE_EVENT_CONNECT:
-		watched = watched_get(attacher, &exec->process);
-		if (watched)
-			watched->connected = true;
-		return 0;
+		r = process_connected(attacher, &exec->process);
+		break;
+	case CAPTURE_EVENT_STRANGER:
+		r = attacher->opts->scope ? host_stranger(attacher, &exec->process) : 0;
+		break;
 	}
-	return 0;
+	/* An agent goes on without its reader, and gets another. */
+	return attacher->opts->scope ? 0 : r;
 }
 
 static int take_events(void *context, int fd, uint32_t events)
@@ -394,160 +302,70 @@ static int take_events(void *context, int fd, uint32_t events)
 	r = ring_buffer__consume(attacher->lifecycle);
 	if (lost != attacher->lifecycle_lost) {
 		attacher->lifecycle_lost = lost;
-		scan_tree(attacher);
+		scan_all(attacher);
+		if (attacher->opts->scope)
+			r = attacher_follow_host(attacher);
 	}
 	return r < 0 ? r : 0;
+}
+
+/* What nobody maps any more need not be probed, in an agent that lives for months. */
+static void prune_files(struct attacher *attacher)
+{
+	probed_files_begin(attacher->files);
+	scan_all(attacher);
+	probed_files_prune(attacher->files);
 }
 
 static int sweep(void *context, int fd, uint32_t events)
 {
 	struct attacher *attacher = context;
 
-	if (!attacher->swept)
+	attacher->sweeps++;
+	if (!attacher->swept && attacher->sweeps % KERNEL_SWEEPS == 0) {
 		ebpf_kernel_sweep(attacher->kernel);
-	attacher->swept = true;
-	return 0;
+		attacher->swept = true;
+	}
+	if (!attacher->opts->scope)
+		return 0;
+	if (attacher->sweeps % 60 == 0)
+		prune_files(attacher);
+	return host_sweep(attacher);
 }
 
 /* ---- requests of the reader ---- */
 
-struct walk {
-	pid_t *pids;
-	size_t n, room;
-};
-
-/*
- * The reader has no privilege, and may have been taken over by what it reads: it may have its own
- * children followed, or the one process that was named before it gave its privilege up.
- */
-static bool may_follow(const struct attacher *attacher, pid_t pid, const struct procfs_stat *stat)
-{
-	const struct ebpf_opts *opts = attacher->opts;
-
-	if (opts->attach)
-		return pid == opts->attach && stat->start == attacher->attach_start;
-	return stat->parent == opts->reader;
-}
-
-/* Put a process in the tree. Return: 1 if it is new there, 0, or a negative errno. */
-static int follow_one(struct attacher *attacher, pid_t pid, bool root, unsigned int flags)
-{
-	struct cr_process process = {.pid = (cr_u32)pid};
-	struct procfs_stat stat;
-	struct watched *watched;
-	int added, r = procfs_stat(pid, &stat);
-
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	if (root && !may_follow(attacher, pid, &stat))
-		return -EPERM;
-	added = ebpf_kernel_follow(attacher->kernel, pid, stat.start);
-	if (added < 0)
-		return added;
-	process.start = stat.start;
-	if (root)
-		attacher->root = process;
-	watched = watched_get(attacher, &process);
-	if (!watched)
-		return -ENOMEM;
-	note_executable(attacher, watched, pid, NULL);
-	scan_process(attacher, watched, pid);
-	if (procfs_has_internet_socket(pid) > 0)
-		watched->connected = true;
-	r = describe(attacher, watched, flags);
-	return r < 0 ? r : added;
-}
-
-static int add_child(void *context, pid_t child)
-{
-	struct walk *walk = context;
-
-	if (walk->n == walk->room) {
-		size_t room = walk->room ? 2 * walk->room : 64;
-		pid_t *pids;
-
-		if (room > LIMIT_PROCESSES)
-			return -ENOMEM;
-		pids = reallocarray(walk->pids, room, sizeof(*pids));
-		if (!pids)
-			return -ENOMEM;
-		walk->pids = pids;
-		walk->room = room;
-	}
-	walk->pids[walk->n++] = child;
-	return 0;
-}
-
-/*
- * A process and its descendants. A parent is in the tree before its children are listed, so that
- * the kernel adds those that are born meanwhile.
- */
-static int follow(struct attacher *attacher, pid_t root, unsigned int flags)
-{
-	struct walk walk = {0};
-	int r = add_child(&walk, root);
-
-	for (size_t i = 0; !r && i < walk.n; i++) {
-		int added;
-
-		/* A tree that holds the reader itself: it would capture its own capturing. */
-		if (walk.pids[i] == attacher->opts->reader || walk.pids[i] == getpid())
-			continue;
-		added = follow_one(attacher, walk.pids[i], i == 0, i ? 0 : flags);
-
-		if (added < 0 && (i == 0 || added != -ESRCH))
-			r = added;
-		else if (added >= 0 && procfs_children(walk.pids[i], add_child, &walk) == -ENOMEM)
-			r = -ENOMEM;
-	}
-	free(walk.pids);
-	return r;
-}
-
-/* What job passes on to the command, and to it alone. */
-static int kill_root(const struct attacher *attacher, pid_t pid, uint32_t number)
-{
-	static const int passed_on[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
-					SIGUSR2, SIGCONT, SIGALRM, SIGWINCH};
-	struct procfs_stat stat;
-
-	if (pid <= 0 || (cr_u32)pid != attacher->root.pid)
-		return -EPERM;
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++) {
-		if (number != (uint32_t)passed_on[i])
-			continue;
-		if (procfs_stat(pid, &stat) < 0 || stat.start != attacher->root.start)
-			return -ESRCH;
-		return kill(pid, passed_on[i]) < 0 ? -errno : 0;
-	}
-	return -EPERM;
-}
-
 static int finish(struct attacher *attacher)
 {
+	struct watched *watched;
 	size_t cursor = 0;
-	void *value;
 	int r = take_events(attacher, -1, 0);
 
-	while (!r && map_next(attacher->watched, &cursor, NULL, &value))
-		r = report_silent(attacher, value);
+	while (!r && (watched = processes_next(attacher->processes, &cursor)))
+		r = attacher_report_silent(attacher, watched);
+	if (!r && attacher->searches)
+		r = searches_end(attacher->searches);
 	return r;
 }
 
+/* The reader of an agent has no say in whom it spies on: it may only ask for the end. */
 static int answer(struct attacher *attacher, const struct seam_message *message, const int *fds)
 {
-	int r;
+	bool host = attacher->opts->scope;
+	int r = -EPERM;
 
 	switch (message->type) {
 	case SEAM_PREPARE:
-		if (fds[0] >= 0)
-			probed_files_add(attacher->files, fds[0]);
+		if (fds[0] >= 0 && !host)
+			probed_files_add(attacher->files, fds[0], true);
 		return 0;
 	case SEAM_FOLLOW:
-		r = follow(attacher, message->value, message->argument & CR_PROC_ROOT);
+		if (!host)
+			r = tree_follow(attacher, message->value, message->argument & CR_PROC_ROOT);
 		break;
 	case SEAM_KILL:
-		r = kill_root(attacher, message->value, message->argument);
+		if (!host)
+			r = tree_kill(attacher, message->value, message->argument);
 		break;
 	case SEAM_FINISH:
 		r = finish(attacher);
@@ -565,12 +383,18 @@ static int take_request(void *context, int fd, uint32_t events)
 	int fds[SEAM_FDS_MAX], r;
 
 	r = seam_receive(attacher->socket, &message, NULL, 0, fds, 0);
-	if (r < 0)
-		return r == -EAGAIN ? 0 : r;
-	r = answer(attacher, &message, fds);
-	for (size_t i = 0; i < SEAM_FDS_MAX; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	if (r == 0) {
+		r = answer(attacher, &message, fds);
+		for (size_t i = 0; i < SEAM_FDS_MAX; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+	}
+	if (r == -EAGAIN)
+		return 0;
+	if (r < 0 && attacher->opts->scope) {
+		attacher_disconnect(attacher);
+		return 0;
+	}
 	return r;
 }
 
@@ -579,13 +403,18 @@ static int take_request(void *context, int fd, uint32_t events)
 static int set_up(struct attacher *attacher, enum kernel_step *ret_step)
 {
 	const struct ebpf_opts *opts = attacher->opts;
+	struct ebpf_kernel_opts kernel = {
+		.ring_size = opts->ring_size,
+		.single_probes = opts->single_probes,
+		.whole_host = opts->scope && !opts->scope->n_pids,
+	};
 	int r;
 
 	*ret_step = KERNEL_FINDER;
 	r = finder_new(&attacher->finder, opts);
 	if (r < 0)
 		return r;
-	r = ebpf_kernel_new(&attacher->kernel, opts->ring_size, opts->single_probes, ret_step);
+	r = ebpf_kernel_new(&attacher->kernel, &kernel, ret_step);
 	if (r < 0)
 		return r;
 	*ret_step = KERNEL_WATCH;
@@ -595,7 +424,7 @@ static int set_up(struct attacher *attacher, enum kernel_step *ret_step)
 	r = probed_files_new(&attacher->files, attacher->kernel, attacher->finder);
 	if (r < 0)
 		return r;
-	r = map_new(&attacher->watched, sizeof(uint32_t), LIMIT_PROCESSES);
+	r = processes_new(&attacher->processes, opts, opts->scope != NULL, tell, attacher);
 	if (r < 0)
 		return r;
 	attacher->lifecycle = ring_buffer__new(ebpf_kernel_lifecycle_fd(attacher->kernel), on_event,
@@ -603,61 +432,132 @@ static int set_up(struct attacher *attacher, enum kernel_step *ret_step)
 	return attacher->lifecycle ? 0 : -errno;
 }
 
-static int set_up_loop(struct attacher *attacher)
+static int watch(struct attacher *attacher)
 {
 	const int *fds;
 	size_t n = mapping_watch_fds(attacher->watch, &fds);
-	int r = loop_new(&attacher->loop);
+	int r = loop_add(attacher->loop, ring_buffer__epoll_fd(attacher->lifecycle), EPOLLIN,
+			 take_events, attacher);
 
-	if (!r)
-		r = loop_add(attacher->loop, attacher->socket, EPOLLIN, take_request, attacher);
-	if (!r)
-		r = loop_add(attacher->loop, ring_buffer__epoll_fd(attacher->lifecycle), EPOLLIN,
-			     take_events, attacher);
 	for (size_t i = 0; !r && i < n; i++)
 		r = loop_add(attacher->loop, fds[i], EPOLLIN, take_events, attacher);
 	if (!r)
 		r = loop_every(attacher->loop, SWEEP_MS, sweep, attacher);
+	if (!r && attacher->opts->scope)
+		r = searches_new(&attacher->searches, attacher->opts, attacher->loop, tell_silent,
+				 attacher);
 	return r;
 }
 
-static void tear_down(struct attacher *attacher)
+int attacher_new(struct attacher **ret_attacher, const struct ebpf_opts *opts, struct loop *loop,
+		 enum kernel_step *ret_step)
 {
-	size_t cursor = 0;
-	void *value;
+	struct attacher *attacher = calloc(1, sizeof(*attacher));
+	struct procfs_stat stat;
+	int r;
 
-	while (attacher->watched && map_next(attacher->watched, &cursor, NULL, &value))
-		watched_free(value);
-	map_free(attacher->watched);
-	loop_free(attacher->loop);
+	if (!attacher)
+		return -ENOMEM;
+	attacher->opts = opts;
+	attacher->loop = loop;
+	attacher->socket = -1;
+	attacher->swept = true;
+	if (opts->attach && !procfs_stat(opts->attach, &stat))
+		attacher->attach_start = stat.start;
+	r = set_up(attacher, ret_step);
+	if (r == 0)
+		r = watch(attacher);
+	if (r < 0) {
+		attacher_free(attacher);
+		return r;
+	}
+	*ret_attacher = attacher;
+	return 0;
+}
+
+int attacher_connect(struct attacher *attacher, int socket)
+{
+	struct seam_message ready = {.type = SEAM_READY};
+	int fds[SEAM_FDS_MAX], r;
+
+	attacher_disconnect(attacher);
+	attacher->socket = socket;
+	if (attacher->opts->scope)
+		fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
+	ebpf_kernel_reader_fds(attacher->kernel, fds);
+	r = seam_send(socket, &ready, NULL, fds, SEAM_FDS_MAX);
+	if (r == 0)
+		r = loop_add(attacher->loop, socket, EPOLLIN, take_request, attacher);
+	if (r == 0)
+		processes_tell_all(attacher->processes, true);
+	return r;
+}
+
+void attacher_disconnect(struct attacher *attacher)
+{
+	if (attacher->socket < 0)
+		return;
+	loop_remove(attacher->loop, attacher->socket);
+	close(attacher->socket);
+	attacher->socket = -1;
+}
+
+int attacher_prepare(void *context, const char *path)
+{
+	struct attacher *attacher = context;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return 0;
+	probed_files_add(attacher->files, fd, true);
+	close(fd);
+	return 0;
+}
+
+bool attacher_captures(struct attacher *attacher, pid_t pid)
+{
+	bool quiet;
+
+	/* What has just begun may not be in the tree yet. */
+	take_events(attacher, -1, 0);
+	return ebpf_kernel_follows(attacher->kernel, pid, &quiet) && !quiet;
+}
+
+void attacher_free(struct attacher *attacher)
+{
+	if (!attacher)
+		return;
+	attacher_disconnect(attacher);
+	searches_free(attacher->searches);
+	processes_free(attacher->processes);
 	ring_buffer__free(attacher->lifecycle);
 	mapping_watch_free(attacher->watch);
 	probed_files_free(attacher->files);
 	finder_free(attacher->finder);
 	ebpf_kernel_free(attacher->kernel);
+	free(attacher);
 }
 
 int attacher_run(const struct ebpf_opts *opts, int socket)
 {
-	struct attacher attacher = {.opts = opts, .socket = socket, .swept = true};
-	struct seam_message ready = {.type = SEAM_READY};
+	struct seam_message failed = {.type = SEAM_READY};
 	enum kernel_step step = KERNEL_OPEN;
-	struct procfs_stat stat;
-	int fds[SEAM_FDS_MAX], r;
+	struct attacher *attacher = NULL;
+	struct loop *loop = NULL;
+	int r = loop_new(&loop);
 
-	if (opts->attach && !procfs_stat(opts->attach, &stat))
-		attacher.attach_start = stat.start;
-	r = set_up(&attacher, &step);
-	if (!r)
-		r = set_up_loop(&attacher);
-	ready.value = r;
-	ready.argument = step;
-	if (!r)
-		ebpf_kernel_reader_fds(attacher.kernel, fds);
-	if (seam_send(socket, &ready, NULL, fds, r ? 0 : SEAM_FDS_MAX) < 0)
-		r = -EPIPE;
-	if (!r)
-		r = loop_run(attacher.loop);
-	tear_down(&attacher);
+	if (r == 0)
+		r = attacher_new(&attacher, opts, loop, &step);
+	if (r == 0) {
+		r = attacher_connect(attacher, socket);
+		if (r == 0)
+			r = loop_run(loop);
+	} else {
+		failed.value = r;
+		failed.argument = step;
+		seam_send(socket, &failed, NULL, NULL, 0);
+	}
+	attacher_free(attacher);
+	loop_free(loop);
 	return r == -EPIPE ? 0 : r;
 }

@@ -2,8 +2,10 @@
 #include "agent/source/ebpf_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/limits.h"
 #include "agent/util/map.h"
@@ -13,9 +15,12 @@ struct file_key {
 };
 
 struct file {
-	int probes;
-	/* A file without probes is not held open: its number may come to mean another. */
-	struct timespec changed;
+	struct ebpf_probes *probes; /* NULL: none */
+	int n_probes;
+	int fd; /* of one with probes, so that its number stays its own; else -1 */
+	bool keep;
+	unsigned int round;      /* in which it was added last */
+	struct timespec changed; /* of one without probes: its number may come to mean another */
 	off_t size;
 };
 
@@ -23,6 +28,7 @@ struct probed_files {
 	struct ebpf_kernel *kernel;
 	struct finder *finder;
 	struct map *map;
+	unsigned int round;
 };
 
 int probed_files_new(struct probed_files **ret_files, struct ebpf_kernel *kernel,
@@ -44,15 +50,25 @@ int probed_files_new(struct probed_files **ret_files, struct ebpf_kernel *kernel
 	return 0;
 }
 
-static int look_at(struct probed_files *files, int fd)
+static void look_at(struct probed_files *files, struct file *file, int fd)
 {
 	struct probe_site sites[LIMIT_SITES];
 	int n = finder_ask(files->finder, fd, sites);
 
+	if (n > 0)
+		n = ebpf_kernel_attach(files->kernel, fd, sites, (size_t)n, &file->probes);
 	if (n <= 0)
-		return n == -ENOMEM ? n : 0;
-	n = ebpf_kernel_attach(files->kernel, fd, sites, (size_t)n);
-	return n < 0 ? 0 : n;
+		return;
+	file->n_probes = n;
+	file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void file_free(struct file *file)
+{
+	ebpf_probes_free(file->probes);
+	if (file->fd >= 0)
+		close(file->fd);
+	free(file);
 }
 
 /* Room for one more: forget those without probes. */
@@ -68,11 +84,11 @@ static void forget_some(struct probed_files *files)
 		if (file->probes)
 			continue;
 		map_remove(files->map, key);
-		free(file);
+		file_free(file);
 	}
 }
 
-int probed_files_add(struct probed_files *files, int fd)
+int probed_files_add(struct probed_files *files, int fd, bool keep)
 {
 	struct file_key key = {0};
 	struct file *file;
@@ -86,16 +102,23 @@ int probed_files_add(struct probed_files *files, int fd)
 	key.device = st.st_dev;
 	key.inode = st.st_ino;
 	file = map_get(files->map, &key);
+	if (file) {
+		file->round = files->round;
+		file->keep |= keep;
+	}
 	if (file && (file->probes ||
 		     (file->size == st.st_size && file->changed.tv_sec == st.st_ctim.tv_sec &&
 		      file->changed.tv_nsec == st.st_ctim.tv_nsec)))
-		return file->probes;
+		return file->n_probes;
 	if (!file) {
 		if (map_count(files->map) >= LIMIT_PROBED_FILES)
 			forget_some(files);
 		file = calloc(1, sizeof(*file));
 		if (!file)
 			return -ENOMEM;
+		file->fd = -1;
+		file->round = files->round;
+		file->keep = keep;
 		r = map_put(files->map, &key, file);
 		if (r < 0) {
 			free(file);
@@ -104,8 +127,39 @@ int probed_files_add(struct probed_files *files, int fd)
 	}
 	file->changed = st.st_ctim;
 	file->size = st.st_size;
-	file->probes = look_at(files, fd);
-	return file->probes;
+	look_at(files, file, fd);
+	return file->n_probes;
+}
+
+void probed_files_begin(struct probed_files *files)
+{
+	files->round++;
+}
+
+/* In this round it was not added. */
+static bool is_stale(const struct probed_files *files, const struct file *file)
+{
+	struct stat st;
+
+	if (!file->probes || file->round == files->round)
+		return false;
+	if (file->fd >= 0 && !fstat(file->fd, &st) && st.st_nlink == 0)
+		return true;
+	return !file->keep && files->round - file->round >= PROBED_FILES_ROUNDS;
+}
+
+void probed_files_prune(struct probed_files *files)
+{
+	size_t cursor = 0;
+	const void *key;
+	void *value;
+
+	while (map_next(files->map, &cursor, &key, &value)) {
+		if (!is_stale(files, value))
+			continue;
+		map_remove(files->map, key);
+		file_free(value);
+	}
 }
 
 void probed_files_free(struct probed_files *files)
@@ -116,7 +170,7 @@ void probed_files_free(struct probed_files *files)
 	if (!files)
 		return;
 	while (map_next(files->map, &cursor, NULL, &value))
-		free(value);
+		file_free(value);
 	map_free(files->map);
 	free(files);
 }

@@ -56,37 +56,54 @@ static int drop_privilege(const struct ebpf_opts *opts)
 }
 
 /* A file that takes too long ends the finder; the next question starts another. */
-static void limit_time(void)
+static void limit_time(rlim_t seconds)
 {
 	struct rlimit limit = {.rlim_max = RLIM_INFINITY};
 	struct timespec used = {0};
 
 	getrlimit(RLIMIT_CPU, &limit);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	limit.rlim_cur = (rlim_t)used.tv_sec + 1 + LIMIT_FINDER_SECONDS;
+	limit.rlim_cur = (rlim_t)used.tv_sec + 1 + seconds;
 	if (limit.rlim_cur > limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_CPU, &limit);
 }
 
+static int answer_find(const struct ebpf_opts *opts, int fd)
+{
+	struct seam_message answer = {.type = SEAM_SITES};
+	struct probe_site sites[LIMIT_SITES];
+
+	limit_time(LIMIT_FINDER_SECONDS);
+	answer.value = fd < 0 ? -EBADF : opts->find_sites(fd, opts->find_flags, sites);
+	if (answer.value > 0)
+		answer.length = (uint32_t)((size_t)answer.value * sizeof(*sites));
+	return seam_send(FINDER_FD, &answer, sites, NULL, 0);
+}
+
+static int answer_search(const struct ebpf_opts *opts, int fd)
+{
+	struct seam_message answer = {.type = SEAM_LIBRARY};
+	const char *name;
+
+	limit_time(LIMIT_SEARCH_SECONDS);
+	name = fd >= 0 && opts->search ? opts->search(fd) : NULL;
+	if (name)
+		answer.length = (uint32_t)strnlen(name, FINDER_NAME_MAX - 1);
+	return seam_send(FINDER_FD, &answer, name, NULL, 0);
+}
+
 static int serve(const struct ebpf_opts *opts)
 {
-	struct probe_site sites[LIMIT_SITES];
 	struct seam_message message;
 	int fds[SEAM_FDS_MAX], r;
 
 	while (!(r = seam_receive(FINDER_FD, &message, NULL, 0, fds, -1))) {
-		struct seam_message answer = {.type = SEAM_SITES};
-
-		limit_time();
-		answer.value =
-			fds[0] < 0 ? -EBADF : opts->find_sites(fds[0], opts->find_flags, sites);
-		if (answer.value > 0)
-			answer.length = (uint32_t)((size_t)answer.value * sizeof(*sites));
+		r = message.type == SEAM_SEARCH ? answer_search(opts, fds[0])
+						: answer_find(opts, fds[0]);
 		for (size_t i = 0; i < SEAM_FDS_MAX; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
-		r = seam_send(FINDER_FD, &answer, sites, NULL, 0);
 		if (r < 0)
 			break;
 	}
@@ -187,6 +204,38 @@ int finder_ask(struct finder *finder, int fd, struct probe_site *ret_sites)
 	}
 	stop(finder);
 	return r;
+}
+
+int finder_search(struct finder *finder, int fd)
+{
+	struct seam_message question = {.type = SEAM_SEARCH};
+	int r = finder->socket < 0 ? start(finder) : 0;
+
+	if (r == 0)
+		r = seam_send(finder->socket, &question, NULL, &fd, 1);
+	if (r < 0)
+		stop(finder);
+	return r;
+}
+
+int finder_fd(const struct finder *finder)
+{
+	return finder->socket;
+}
+
+int finder_found(struct finder *finder, char ret_name[FINDER_NAME_MAX])
+{
+	char name[FINDER_NAME_MAX] = "";
+	struct seam_message answer;
+	int r = seam_receive(finder->socket, &answer, name, sizeof(name) - 1, NULL, 0);
+
+	memset(ret_name, 0, FINDER_NAME_MAX);
+	if (r == 0 && answer.type == SEAM_LIBRARY) {
+		memcpy(ret_name, name, answer.length);
+		return 0;
+	}
+	stop(finder);
+	return -EPIPE;
 }
 
 void finder_free(struct finder *finder)

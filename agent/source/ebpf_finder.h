@@ -19,6 +19,20 @@ int finder_new(struct finder **ret_finder, const struct ebpf_opts *opts);
  */
 int finder_ask(struct finder *finder, int fd, struct probe_site *ret_sites);
 
+#define FINDER_NAME_MAX 64
+
+/*
+ * finder_search - begin to search a file for a TLS library inside; finder_found() answers, when
+ *	finder_fd() is readable. One at a time, and no other question meanwhile.
+ * Return: 0 or a negative errno.
+ */
+int finder_search(struct finder *finder, int fd);
+
+int finder_fd(const struct finder *finder);
+
+/** finder_found - "" where there is none, or the finder died of it. Return: 0; -EPIPE: it died. */
+int finder_found(struct finder *finder, char ret_name[FINDER_NAME_MAX]);
+
 void finder_free(struct finder *finder);
 
 #endif

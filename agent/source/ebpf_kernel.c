@@ -22,6 +22,9 @@
 /* PROC_PID_INIT_INO of the kernel, fixed since 3.8. */
 #define FIRST_PID_NAMESPACE 0xeffffffcu
 
+/* An entry and a return each. */
+#define PROBES_MAX (2 * LIMIT_SITES)
+
 struct link_create_multi {
 	uint32_t program, target, attach_type, flags;
 	uint64_t path, offsets, reference_offsets, cookies;
@@ -31,9 +34,12 @@ struct link_create_multi {
 struct ebpf_kernel {
 	struct capture_bpf *skeleton;
 	bool multi;
-	struct bpf_link **links; /* single uprobes */
+};
+
+struct ebpf_probes {
+	struct bpf_link *links[PROBES_MAX]; /* single uprobes */
 	size_t n_links;
-	int *multi_links;
+	int multi_links[PROBES_MAX];
 	size_t n_multi_links;
 };
 
@@ -47,6 +53,20 @@ _Static_assert((int)CAPTURE_WRITE_INTERNAL == (int)SITE_SSL_WRITE_INTERNAL, "coo
 _Static_assert((int)CAPTURE_WRITE_FLAGS == (int)SITE_SSL_WRITE_FLAGS, "cookie");
 _Static_assert((int)CAPTURE_UP_REF == (int)SITE_SSL_UP_REF, "cookie");
 _Static_assert((int)CAPTURE_NEW == (int)SITE_SSL_NEW, "cookie");
+
+const char *ebpf_kernel_step_text(enum kernel_step step)
+{
+	static const char *const texts[] = {
+		[KERNEL_NAMESPACE] = "/proc is not that of our pid namespace",
+		[KERNEL_OPEN] = "reading the programs",
+		[KERNEL_LOAD] = "loading the programs",
+		[KERNEL_LIFECYCLE] = "following processes",
+		[KERNEL_WATCH] = "watching mappings",
+		[KERNEL_FINDER] = "starting the finder",
+	};
+
+	return step < sizeof(texts) / sizeof(*texts) ? texts[step] : "";
+}
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -92,12 +112,24 @@ static bool has_multi(void)
 	return r == -EBADF;
 }
 
-/* The kernel counts in the first pid namespace; elsewhere its numbers mean other processes here. */
-static bool in_first_pid_namespace(void)
+/* The kernel counts in the first pid namespace; the programs translate to ours. */
+static int use_pid_namespace(struct capture_bpf *skeleton)
 {
+	char self[16];
 	struct stat st;
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
 
-	return !stat("/proc/self/ns/pid", &st) && st.st_ino == FIRST_PID_NAMESPACE;
+	if (n < 0 || stat("/proc/self/ns/pid", &st) < 0)
+		return -errno;
+	self[n] = '\0';
+	/* What is read in /proc must mean the same processes. */
+	if (strtol(self, NULL, 10) != getpid())
+		return -EOPNOTSUPP;
+	if (st.st_ino != FIRST_PID_NAMESPACE) {
+		skeleton->rodata->namespace_device = st.st_dev;
+		skeleton->rodata->namespace_inode = st.st_ino;
+	}
+	return 0;
 }
 
 static int attach_lifecycle(struct capture_bpf *skeleton)
@@ -112,21 +144,20 @@ static int attach_lifecycle(struct capture_bpf *skeleton)
 	return 0;
 }
 
-static int configure(struct ebpf_kernel *kernel, size_t ring_size, bool single_probes)
+static int configure(struct ebpf_kernel *kernel, const struct ebpf_kernel_opts *opts)
 {
 	struct capture_bpf *skeleton = kernel->skeleton;
 	int r;
 
-	if (ring_size) {
-		r = bpf_map__set_max_entries(skeleton->maps.ring, (uint32_t)ring_size);
+	if (opts->ring_size) {
+		r = bpf_map__set_max_entries(skeleton->maps.ring, (uint32_t)opts->ring_size);
 		if (r < 0)
 			return r;
-		skeleton->rodata->wake_level = ring_size / 4;
-	} else {
-		skeleton->rodata->wake_level = bpf_map__max_entries(skeleton->maps.ring) / 4;
 	}
+	skeleton->rodata->wake_level = bpf_map__max_entries(skeleton->maps.ring) / 4;
+	skeleton->rodata->whole_host = opts->whole_host;
 	skeleton->rodata->tick_ns = 1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK);
-	kernel->multi = !single_probes && has_multi();
+	kernel->multi = !opts->single_probes && has_multi();
 	if (kernel->multi) {
 		bpf_program__set_expected_attach_type(skeleton->progs.call_enter,
 						      ATTACH_UPROBE_MULTI);
@@ -136,28 +167,29 @@ static int configure(struct ebpf_kernel *kernel, size_t ring_size, bool single_p
 	return 0;
 }
 
-int ebpf_kernel_new(struct ebpf_kernel **ret_kernel, size_t ring_size, bool single_probes,
+int ebpf_kernel_new(struct ebpf_kernel **ret_kernel, const struct ebpf_kernel_opts *opts,
 		    enum kernel_step *ret_step)
 {
 	struct ebpf_kernel *kernel = calloc(1, sizeof(*kernel));
-	enum kernel_step step = KERNEL_NAMESPACE;
-	int r = -EOPNOTSUPP;
+	enum kernel_step step = KERNEL_OPEN;
+	int r;
 
 	if (!kernel)
 		return -ENOMEM;
-	if (!in_first_pid_namespace())
-		goto fail;
-	step = KERNEL_OPEN;
 	libbpf_set_print(quiet);
 	kernel->skeleton = capture_bpf__open();
 	if (!kernel->skeleton) {
 		r = -errno;
 		goto fail;
 	}
-	r = configure(kernel, ring_size, single_probes);
+	step = KERNEL_NAMESPACE;
+	r = use_pid_namespace(kernel->skeleton);
 	if (r < 0)
 		goto fail;
 	step = KERNEL_LOAD;
+	r = configure(kernel, opts);
+	if (r < 0)
+		goto fail;
 	r = capture_bpf__load(kernel->skeleton);
 	if (r < 0)
 		goto fail;
@@ -173,55 +205,67 @@ fail:
 	return r;
 }
 
-int ebpf_kernel_follow(struct ebpf_kernel *kernel, pid_t pid, uint64_t start)
+static int tree_fd(const struct ebpf_kernel *kernel)
 {
-	struct capture_process process = {.start = start, .pid = (cr_u32)pid};
-	uint32_t key = (uint32_t)pid;
-	int r = bpf_map_update_elem(bpf_map__fd(kernel->skeleton->maps.tree), &key, &process,
-				    BPF_NOEXIST);
-
-	if (r == -EEXIST)
-		return 0;
-	return r < 0 ? (r == -E2BIG ? -ENOSPC : r) : 1;
+	return bpf_map__fd(kernel->skeleton->maps.tree);
 }
 
-bool ebpf_kernel_follows(const struct ebpf_kernel *kernel, pid_t pid)
+int ebpf_kernel_follow(struct ebpf_kernel *kernel, pid_t pid, uint64_t start, bool quiet_process)
+{
+	struct capture_process process = {
+		.start = start, .pid = (cr_u32)pid, .quiet = quiet_process};
+	uint32_t key = (uint32_t)pid;
+	int r = bpf_map_update_elem(tree_fd(kernel), &key, &process, BPF_NOEXIST);
+
+	if (r != -EEXIST)
+		return r < 0 ? (r == -E2BIG ? -ENOSPC : r) : 1;
+	if (bpf_map_lookup_elem(tree_fd(kernel), &key, &process) || process.quiet == quiet_process)
+		return 0;
+	process.quiet = quiet_process;
+	bpf_map_update_elem(tree_fd(kernel), &key, &process, BPF_EXIST);
+	return 0;
+}
+
+void ebpf_kernel_unfollow(struct ebpf_kernel *kernel, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(tree_fd(kernel), &key);
+}
+
+bool ebpf_kernel_follows(const struct ebpf_kernel *kernel, pid_t pid, bool *ret_quiet)
 {
 	struct capture_process process;
 	uint32_t key = (uint32_t)pid;
 
-	return !bpf_map_lookup_elem(bpf_map__fd(kernel->skeleton->maps.tree), &key, &process);
+	if (bpf_map_lookup_elem(tree_fd(kernel), &key, &process))
+		return false;
+	if (ret_quiet)
+		*ret_quiet = process.quiet;
+	return true;
 }
 
-static int keep_link(struct ebpf_kernel *kernel, struct bpf_link *link)
+static int keep_link(struct ebpf_probes *probes, struct bpf_link *link)
 {
-	struct bpf_link **links;
-
 	if (!link)
 		return -errno;
-	links = reallocarray(kernel->links, kernel->n_links + 1, sizeof(*links));
-	if (!links) {
+	if (probes->n_links == PROBES_MAX) {
 		bpf_link__destroy(link);
-		return -ENOMEM;
+		return -ENOSPC;
 	}
-	kernel->links = links;
-	links[kernel->n_links++] = link;
+	probes->links[probes->n_links++] = link;
 	return 0;
 }
 
-static int keep_multi_link(struct ebpf_kernel *kernel, int fd)
+static int keep_multi_link(struct ebpf_probes *probes, int fd)
 {
-	int *links;
-
 	if (fd < 0)
 		return fd;
-	links = reallocarray(kernel->multi_links, kernel->n_multi_links + 1, sizeof(*links));
-	if (!links) {
+	if (probes->n_multi_links == PROBES_MAX) {
 		close(fd);
-		return -ENOMEM;
+		return -ENOSPC;
 	}
-	kernel->multi_links = links;
-	links[kernel->n_multi_links++] = fd;
+	probes->multi_links[probes->n_multi_links++] = fd;
 	return 0;
 }
 
@@ -231,7 +275,7 @@ static bool has_return(const struct probe_site *site)
 }
 
 /* The return comes first: an entry without its return would be remembered in vain. */
-static int attach_single(struct ebpf_kernel *kernel, const char *path,
+static int attach_single(struct ebpf_kernel *kernel, struct ebpf_probes *probes, const char *path,
 			 const struct probe_site *site)
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = site->function);
@@ -239,18 +283,18 @@ static int attach_single(struct ebpf_kernel *kernel, const char *path,
 
 	if (has_return(site)) {
 		opts.retprobe = true;
-		r = keep_link(kernel,
+		r = keep_link(probes,
 			      bpf_program__attach_uprobe_opts(kernel->skeleton->progs.call_return,
 							      -1, path, site->offset, &opts));
 		if (r < 0)
 			return r;
 	}
 	opts.retprobe = false;
-	return keep_link(kernel, bpf_program__attach_uprobe_opts(kernel->skeleton->progs.call_enter,
+	return keep_link(probes, bpf_program__attach_uprobe_opts(kernel->skeleton->progs.call_enter,
 								 -1, path, site->offset, &opts));
 }
 
-static int attach_multi(struct ebpf_kernel *kernel, const char *path,
+static int attach_multi(struct ebpf_kernel *kernel, struct ebpf_probes *probes, const char *path,
 			const struct probe_site *sites, size_t n)
 {
 	uint64_t offsets[LIMIT_SITES], cookies[LIMIT_SITES];
@@ -267,7 +311,7 @@ static int attach_multi(struct ebpf_kernel *kernel, const char *path,
 		int program = bpf_program__fd(kernel->skeleton->progs.call_return);
 
 		r = keep_multi_link(
-			kernel, create_multi_link(program, path, offsets, cookies, returns, true));
+			probes, create_multi_link(program, path, offsets, cookies, returns, true));
 		if (r < 0)
 			return r;
 	}
@@ -276,27 +320,57 @@ static int attach_multi(struct ebpf_kernel *kernel, const char *path,
 		cookies[i] = sites[i].function;
 	}
 	return keep_multi_link(
-		kernel, create_multi_link(bpf_program__fd(kernel->skeleton->progs.call_enter), path,
+		probes, create_multi_link(bpf_program__fd(kernel->skeleton->progs.call_enter), path,
 					  offsets, cookies, n, false));
 }
 
-int ebpf_kernel_attach(struct ebpf_kernel *kernel, int fd, const struct probe_site *sites, size_t n)
+static int attach(struct ebpf_kernel *kernel, struct ebpf_probes *probes, int fd,
+		  const struct probe_site *sites, size_t n)
 {
 	char path[64];
 	int placed = 0, r = -ENOENT;
 
-	if (n > LIMIT_SITES)
-		return -EINVAL;
 	/* The file that was scanned is the file that is probed. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (kernel->multi && !attach_multi(kernel, path, sites, n))
+	if (kernel->multi && !attach_multi(kernel, probes, path, sites, n))
 		return (int)n;
 	for (size_t i = 0; i < n; i++) {
-		r = kernel->multi ? attach_multi(kernel, path, &sites[i], 1)
-				  : attach_single(kernel, path, &sites[i]);
+		r = kernel->multi ? attach_multi(kernel, probes, path, &sites[i], 1)
+				  : attach_single(kernel, probes, path, &sites[i]);
 		placed += r == 0;
 	}
 	return placed ? placed : r;
+}
+
+int ebpf_kernel_attach(struct ebpf_kernel *kernel, int fd, const struct probe_site *sites, size_t n,
+		       struct ebpf_probes **ret_probes)
+{
+	struct ebpf_probes *probes;
+	int r;
+
+	if (n > LIMIT_SITES)
+		return -EINVAL;
+	probes = calloc(1, sizeof(*probes));
+	if (!probes)
+		return -ENOMEM;
+	r = attach(kernel, probes, fd, sites, n);
+	if (r < 0)
+		ebpf_probes_free(probes);
+	else
+		*ret_probes = probes;
+	return r;
+}
+
+/* The entries go first: a call that is noted and never returns would take a slot. */
+void ebpf_probes_free(struct ebpf_probes *probes)
+{
+	if (!probes)
+		return;
+	while (probes->n_links)
+		bpf_link__destroy(probes->links[--probes->n_links]);
+	while (probes->n_multi_links)
+		close(probes->multi_links[--probes->n_multi_links]);
+	free(probes);
 }
 
 /* Delete the entries of a map whose process is not in the tree. */
@@ -316,7 +390,7 @@ static void sweep_map(const struct ebpf_kernel *kernel, const struct bpf_map *ma
 		memcpy(key, next, size);
 		memcpy(&pid, key + pid_at, sizeof(pid));
 		more = !bpf_map_get_next_key(fd, key, next);
-		if (!ebpf_kernel_follows(kernel, (pid_t)pid))
+		if (!ebpf_kernel_follows(kernel, (pid_t)pid, NULL))
 			bpf_map_delete_elem(fd, key);
 	}
 }
@@ -355,12 +429,6 @@ void ebpf_kernel_free(struct ebpf_kernel *kernel)
 {
 	if (!kernel)
 		return;
-	for (size_t i = 0; i < kernel->n_links; i++)
-		bpf_link__destroy(kernel->links[i]);
-	for (size_t i = 0; i < kernel->n_multi_links; i++)
-		close(kernel->multi_links[i]);
-	free(kernel->links);
-	free(kernel->multi_links);
 	capture_bpf__destroy(kernel->skeleton);
 	free(kernel);
 }

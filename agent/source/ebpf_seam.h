@@ -22,8 +22,13 @@ enum seam_type {
 	SEAM_KILL,    /* value: pid; argument: signal */
 	SEAM_FINISH,
 	/* attacher to finder, and back */
-	SEAM_FIND,  /* descriptor: a file */
-	SEAM_SITES, /* value: number of sites or a negative errno; payload: struct probe_site[] */
+	SEAM_FIND,    /* descriptor: a file */
+	SEAM_SITES,   /* value: number of sites or a negative errno; payload: struct probe_site[] */
+	SEAM_SEARCH,  /* descriptor: a file */
+	SEAM_LIBRARY, /* payload: name of the TLS library inside; none: there is none */
+	/* attacher to reader, in an agent */
+	SEAM_NEIGHBOUR, /* descriptor: where the reader's own output goes from now on */
+	SEAM_STOP,      /* finish, and end */
 };
 
 struct seam_message {

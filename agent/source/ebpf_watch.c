@@ -144,6 +144,7 @@ static void drain_processor(struct mapping_watch *watch, size_t i, mapping_fn fn
 			event.path = path;
 			fn(context, &event);
 		} else if (record.header.type == PERF_RECORD_LOST) {
+			event.lost = true;
 			fn(context, &event);
 		}
 		tail += record.header.size;

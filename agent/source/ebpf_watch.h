@@ -6,6 +6,7 @@
 #ifndef AGENT_SOURCE_EBPF_WATCH_H
 #define AGENT_SOURCE_EBPF_WATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,7 +16,8 @@
 struct mapping_watch;
 
 struct mapping_event {
-	pid_t pid; /* 0: events were lost, of no one process */
+	bool lost; /* events were lost, of no one process; nothing else is set */
+	pid_t pid; /* 0: of another pid namespace */
 	uint64_t start, length;
 	const char *path; /* as its namespace names it, a long one cut; borrowed */
 };

@@ -15,6 +15,7 @@ struct watch {
 	void *context;
 	int fd;
 	bool timer;
+	bool removed; /* freed when no event of this turn can name it any more */
 };
 
 struct loop {
@@ -48,7 +49,7 @@ static int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fn fn, vo
 
 	if (!watch)
 		return -ENOMEM;
-	*watch = (struct watch){loop->watches, fn, context, fd, timer};
+	*watch = (struct watch){loop->watches, fn, context, fd, timer, false};
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
 		int r = -errno;
 
@@ -62,6 +63,30 @@ static int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fn fn, vo
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *context)
 {
 	return loop_watch(loop, fd, events, fn, context, false);
+}
+
+void loop_remove(struct loop *loop, int fd)
+{
+	for (struct watch *watch = loop->watches; watch; watch = watch->next) {
+		if (watch->fd != fd || watch->removed)
+			continue;
+		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
+		watch->removed = true;
+	}
+}
+
+static void sweep_removed(struct loop *loop)
+{
+	for (struct watch **at = &loop->watches; *at;) {
+		struct watch *watch = *at;
+
+		if (watch->removed) {
+			*at = watch->next;
+			free(watch);
+		} else {
+			at = &watch->next;
+		}
+	}
 }
 
 int loop_every(struct loop *loop, unsigned int interval_ms, loop_fn fn, void *context)
@@ -85,6 +110,8 @@ static int loop_call(struct watch *watch, uint32_t events)
 {
 	uint64_t expired;
 
+	if (watch->removed)
+		return 0;
 	if (!watch->timer)
 		return watch->fn(watch->context, watch->fd, events);
 	if (read(watch->fd, &expired, sizeof(expired)) < 0)
@@ -105,6 +132,7 @@ int loop_run(struct loop *loop)
 			return -errno;
 		for (int i = 0; i < n && r >= 0 && !loop->stopped; i++)
 			r = loop_call(events[i].data.ptr, events[i].events);
+		sweep_removed(loop);
 	}
 	return r < 0 ? r : 0;
 }

@@ -15,6 +15,9 @@ int loop_new(struct loop **ret_loop);
 /** loop_add - call back on epoll events (EPOLLIN …) of fd, which stays the caller's. */
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *context);
 
+/** loop_remove - call back no more on a descriptor that was added; before it is closed. */
+void loop_remove(struct loop *loop, int fd);
+
 /** loop_every - call back (fd -1) every interval_ms, which is > 0. Return: 0 or negative errno. */
 int loop_every(struct loop *loop, unsigned int interval_ms, loop_fn fn, void *context);
 
