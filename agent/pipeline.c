@@ -214,7 +214,10 @@ static int feed_unseen(struct pipeline *p, const struct cr_unseen *unseen)
 				      sizeof(remedy)),
 		.wall_ns = wall_ns(p, unseen->head.time_ns),
 	};
+	int r = event.process.pid ? trace_tell(p->trace, &event.process) : 0;
 
+	if (r < 0)
+		return r;
 	return sink_result(p, p->sinks.unseen(p->sinks.context, &event));
 }
 
@@ -316,7 +319,10 @@ uint64_t pipeline_sink_errors(const struct pipeline *p, int *ret_error)
 
 static int make_stages(struct pipeline *p, const struct pipeline_opts *opts)
 {
-	struct trace_opts trace = {.call = on_traced_call, .process = on_process, .context = p};
+	struct trace_opts trace = {.call = on_traced_call,
+				   .process = on_process,
+				   .context = p,
+				   .callers_only = opts->callers_only};
 	struct http_opts http = {
 		.exchange = on_exchange,
 		.redaction = opts->recorder ? on_redaction : NULL,
@@ -335,6 +341,11 @@ static int make_stages(struct pipeline *p, const struct pipeline_opts *opts)
 	if (r == 0)
 		r = trace_new(&p->trace, &trace);
 	return r;
+}
+
+void pipeline_expect(struct pipeline *p, const char *response_id)
+{
+	provider_expect(p->provider, response_id);
 }
 
 static void expect(void *to, const char *response_id)

@@ -28,6 +28,7 @@ struct pipeline_opts {
 	struct recorder *recorder;       /* NULL: no capture file; stays the caller's */
 	const char *const *endpoints;    /* HOST[:PORT]=FAMILY… */
 	size_t n_endpoints;
+	bool callers_only;           /* of processes only those that make calls, and their line */
 	enum cr_capture capture;     /* how the records came to be; a file's own word wins */
 	uint8_t salt[HASH_KEY_SIZE]; /* keys the fingerprints */
 };
@@ -45,6 +46,9 @@ int pipeline_new(struct pipeline **ret_pipeline, const struct pipeline_opts *opt
  * Return: 0 or -ENOMEM. A sink's error is counted, never returned.
  */
 int pipeline_feed(struct pipeline *pipeline, const struct cr_head *record);
+
+/** pipeline_expect - a further response that was begun in the background, of the lookup. */
+void pipeline_expect(struct pipeline *pipeline, const char *response_id);
 
 /** pipeline_end - the records end here: what is open comes out as partial. */
 int pipeline_end(struct pipeline *pipeline);

@@ -12,6 +12,7 @@
 #include "agent/attach/tls.h"
 #include "agent/limits.h"
 #include "agent/source/preload.h"
+#include "agent/unseen_reason.h"
 #include "agent/util/buffer.h"
 #include "agent/util/clock.h"
 #include "agent/util/map.h"
@@ -26,13 +27,9 @@
 
 struct suspect {
 	struct process_key key;
-	char *executable;    /* NULL: not known */
-	bool mapped;         /* something is known of what it maps */
-	bool openssl;        /* it mapped a shared OpenSSL */
-	const char *library; /* a TLS library that it mapped and that is not captured */
-	bool internet;       /* it reached for the internet, or was seen with a socket of it */
-	bool interpreter;    /* it is dynamically linked */
-	bool unanswered;     /* the shim in it had its answer too late */
+	char *executable; /* NULL: not known */
+	bool internet;    /* it reached for the internet, or was seen with a socket of it */
+	struct unseen_evidence evidence;
 	enum capture_sight sight;
 	uint64_t since_ns; /* first look */
 	uint64_t look_again_ns;
@@ -80,23 +77,11 @@ int unseen_new(struct unseen **ret_unseen, const struct capture *capture, pid_t 
 	return 0;
 }
 
-static void note_mapping(struct suspect *suspect, const char *path)
-{
-	const char *library = tls_library(path);
-	const char *name = strrchr(path, '/');
-
-	suspect->mapped = true;
-	if (library)
-		suspect->library = library;
-	if (name && !strncmp(name, "/libssl.so", 10))
-		suspect->openssl = true;
-	if (name && (!strncmp(name, "/ld-linux", 9) || !strncmp(name, "/ld-musl", 8)))
-		suspect->interpreter = true;
-}
-
 static int on_mapping(void *context, const struct procfs_mapping *mapping)
 {
-	note_mapping(context, mapping->path);
+	struct suspect *suspect = context;
+
+	unseen_note_mapping(&suspect->evidence, mapping->path);
 	return 0;
 }
 
@@ -250,6 +235,7 @@ static int note_silent(void *context, const struct silent_process *silent)
 	struct process_key key = {.pid = silent->process.pid, .start = silent->process.start};
 	struct suspect *suspect = suspect_of(context, &key);
 	size_t offset = sizeof(struct cr_hello), length;
+	struct unseen_evidence *evidence;
 	char path[LIMIT_PATH];
 	const char *text;
 	unsigned int tag;
@@ -261,23 +247,20 @@ static int note_silent(void *context, const struct silent_process *silent)
 		if (tag == CR_FIELD_EXE)
 			set_executable(suspect, path);
 		else if (tag == CR_FIELD_MAPPING)
-			note_mapping(suspect, path);
+			unseen_note_mapping(&suspect->evidence, path);
 	}
+	evidence = &suspect->evidence;
 	if (preload)
-		suspect->interpreter = true;
-	suspect->unanswered = !silent->answered;
-	if (suspect->unanswered || (!preload && suspect->sight == SIGHT_READY))
+		evidence->interpreter = true;
+	evidence->unanswered = !silent->answered;
+	if (evidence->unanswered || (!preload && suspect->sight == SIGHT_READY))
 		suspect->sight = SIGHT_NONE;
-	if (silent->connects || (suspect->unanswered && (suspect->openssl || suspect->library)))
+	if (silent->connects || (evidence->unanswered && (evidence->openssl || evidence->library)))
 		suspect->internet = true;
 	return 0;
 }
 
 /* ---- telling ---- */
-
-static const char ebpf_remedy[] = "run tollspan as root (sudo): eBPF captures more libraries; "
-				  "`tollspan check FILE` says whether this one";
-static const char no_remedy[] = "none yet: this version does not capture that library";
 
 /* Many processes run one file, and to look through it takes long. */
 static const char *library_inside(const struct unseen *unseen, const char *executable)
@@ -301,72 +284,25 @@ static const char *library_inside(const struct unseen *unseen, const char *execu
 	return *name ? name : NULL;
 }
 
-/* Why a suspect could not be captured; NULL where nothing says that it used TLS unseen. */
-static const char *reason_of(const struct unseen *unseen, const struct suspect *suspect, char *text,
-			     size_t size)
-{
-	bool preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
-	const char *inside =
-		suspect->executable ? library_inside(unseen, suspect->executable) : NULL;
-
-	/* the executable only names the library that it maps */
-	if (inside && suspect->library && !strcmp(inside, suspect->library))
-		inside = NULL;
-	if (inside)
-		snprintf(text, size, "its TLS library (%s) is inside the executable, where %s",
-			 inside,
-			 preload ? "a preloaded library does not reach"
-				 : "no function to probe was found");
-	else if (suspect->library && !suspect->openssl)
-		snprintf(text, size, "it uses %s, which is not captured", suspect->library);
-	else if (suspect->sight != SIGHT_NONE)
-		return NULL;
-	else if (suspect->mapped && !suspect->interpreter)
-		snprintf(text, size,
-			 "it is statically linked, and no TLS library that can be "
-			 "captured was found in it");
-	else if (suspect->unanswered)
-		snprintf(text, size,
-			 "the preloaded library in it had its answer too late: the machine was "
-			 "too busy");
-	else if (preload)
-		snprintf(text, size,
-			 "the preloaded library did not report from it: it is setuid, or "
-			 "LD_PRELOAD was taken from its environment");
-	else
-		return NULL;
-	return text;
-}
-
 static int tell(struct unseen *unseen, const struct suspect *suspect)
 {
+	struct cr_process process = {.pid = suspect->key.pid, .start = suspect->key.start};
+	struct unseen_evidence evidence = suspect->evidence;
 	char text[LIMIT_VALUE];
-	const char *reason = reason_of(unseen, suspect, text, sizeof(text));
-	const char *remedy =
-		capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD ? ebpf_remedy : no_remedy;
 	struct buffer out;
-	struct cr_unseen *record;
+	const char *reason;
 	int r;
 
+	evidence.preload = capture_kind(unseen->capture) == CR_CAPTURE_PRELOAD;
+	evidence.sight = suspect->sight != SIGHT_NONE;
+	evidence.inside = suspect->executable ? library_inside(unseen, suspect->executable) : NULL;
+	reason = unseen_reason(&evidence, text, sizeof(text));
 	if (!reason)
 		return 0;
 	buffer_init(&out, CR_LENGTH_MAX);
-	r = record_begin(&out, CR_UNSEEN, sizeof(*record), clock_boot_ns());
-	if (r == 0 && suspect->executable)
-		r = record_add_field(&out, CR_FIELD_EXE, suspect->executable,
-				     strlen(suspect->executable));
+	r = unseen_record(&out, &process, suspect->executable, &evidence, reason);
 	if (r == 0)
-		r = record_add_field(&out, CR_FIELD_REASON, reason, strlen(reason));
-	if (r == 0)
-		r = record_add_field(&out, CR_FIELD_REMEDY, remedy, strlen(remedy));
-	if (r == 0)
-		r = record_finish(&out, 0);
-	if (r == 0) {
-		record = (struct cr_unseen *)out.data;
-		record->process.pid = suspect->key.pid;
-		record->process.start = suspect->key.start;
-		r = unseen->sink(unseen->context, &record->head);
-	}
+		r = unseen->sink(unseen->context, (const struct cr_head *)out.data);
 	buffer_free(&out);
 	return r;
 }

@@ -38,6 +38,7 @@ struct process {
 	uint32_t uid;
 	bool is_root;
 	bool root_known;
+	bool marked;
 	struct process_key root;
 };
 
@@ -287,6 +288,11 @@ int process_table_get(struct process_table *table, const struct process_key *key
 	return 0;
 }
 
+struct process *process_parent(const struct process_table *table, const struct process *process)
+{
+	return process->parent.pid ? map_get(table->processes, &process->parent) : NULL;
+}
+
 bool process_root(struct process_table *table, struct process *process,
 		  struct process_key *ret_root)
 {
@@ -299,9 +305,22 @@ bool process_root(struct process_table *table, struct process *process,
 			*ret_root = process->root;
 			return true;
 		}
-		at = at->parent.pid ? map_get(table->processes, &at->parent) : NULL;
+		at = process_parent(table, at);
 	}
 	return false;
+}
+
+bool process_mark(struct process *process)
+{
+	bool before = process->marked;
+
+	process->marked = true;
+	return before;
+}
+
+bool process_is_marked(const struct process *process)
+{
+	return process->marked;
 }
 
 void process_describe(const struct process *process, struct process_event *ret_event)

@@ -34,6 +34,14 @@ int process_table_get(struct process_table *table, const struct process_key *key
 bool process_root(struct process_table *table, struct process *process,
 		  struct process_key *ret_root);
 
+/** process_parent - Return: NULL where it is not known. */
+struct process *process_parent(const struct process_table *table, const struct process *process);
+
+/** process_mark - note that it was told of. Return: was it told of before? */
+bool process_mark(struct process *process);
+
+bool process_is_marked(const struct process *process);
+
 /** process_describe - what is known; borrowed from the process. Clock and boot id are not set. */
 void process_describe(const struct process *process, struct process_event *ret_event);
 

@@ -97,6 +97,32 @@ static int emit_process(struct trace *trace, const struct process *process)
 	return r == -ENOMEM ? r : 0;
 }
 
+/* A process that makes a call, and those that it descends from, as far as they were not told. */
+static int emit_line(struct trace *trace, struct process *process)
+{
+	int r = 0;
+
+	for (int depth = 0; r == 0 && process && depth < LIMIT_PROCESS_DEPTH; depth++) {
+		if (process_mark(process))
+			break;
+		r = emit_process(trace, process);
+		process = process_parent(trace->processes, process);
+	}
+	return r;
+}
+
+int trace_tell(struct trace *trace, const struct process_key *key)
+{
+	struct process *process;
+	bool made;
+	int r;
+
+	if (!trace->opts.callers_only)
+		return 0;
+	r = process_table_get(trace->processes, key, &made, &process);
+	return r < 0 || !process ? r : emit_line(trace, process);
+}
+
 int trace_feed(struct trace *trace, const struct cr_head *record)
 {
 	struct process *process = NULL;
@@ -115,7 +141,9 @@ int trace_feed(struct trace *trace, const struct cr_head *record)
 	case CR_EXIT:
 	case CR_PROC:
 		r = process_table_feed(trace->processes, record, &process);
-		return r < 0 || !process ? r : emit_process(trace, process);
+		if (r < 0 || !process || (trace->opts.callers_only && !process_is_marked(process)))
+			return r;
+		return emit_process(trace, process);
 	default:
 		return 0;
 	}
@@ -160,7 +188,9 @@ static int make_ids(struct trace *trace, const struct call_event *event, struct 
 	bool made;
 	int r = process_table_get(trace->processes, &event->conn.process, &made, &process);
 
-	if (r == 0 && made)
+	if (r == 0 && process && trace->opts.callers_only)
+		r = emit_line(trace, process);
+	else if (r == 0 && made)
 		r = emit_process(trace, process);
 	if (r < 0)
 		return r;

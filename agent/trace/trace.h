@@ -20,6 +20,7 @@ struct trace_opts {
 	call_sink call;
 	process_sink process;
 	void *context;
+	bool callers_only; /* tell only of processes that make calls, and of their ancestors */
 };
 
 /** trace_new - Return: 0 or -ENOMEM. */
@@ -27,6 +28,9 @@ int trace_new(struct trace **ret_trace, const struct trace_opts *opts);
 
 /** trace_feed - one record of type FORK, EXEC, EXIT, PROC or CLOCK; others are passed over. */
 int trace_feed(struct trace *trace, const struct cr_head *record);
+
+/** trace_tell - tell of a process, where callers_only has kept it back. Return: 0 or -ENOMEM. */
+int trace_tell(struct trace *trace, const struct process_key *key);
 
 /*
  * trace_call - fills in the ids of a call and passes it on. What BEGIN was given, PROGRESS and END
