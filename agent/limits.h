@@ -68,6 +68,10 @@
 #define LIMIT_ENDPOINTS 64
 #define LIMIT_SETTINGS 256 /* of all configuration files */
 
+/* agent */
+#define LIMIT_WORKER_QUEUE (16 * MIB) /* bytes of events that the keeper has not accepted yet */
+#define LIMIT_QUESTIONS 64            /* connections to the agent's socket at once */
+
 /* names and paths */
 #define LIMIT_PATH (4 * KIB)
 #define LIMIT_USER 256

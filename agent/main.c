@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
 	{"run", cmd_run, "run a command and show what its model calls cost"},
 	{"record", cmd_record, "as run, and write a capture file"},
+	{"agent", cmd_agent, "follow the host, as a daemon, and export to a collector"},
 	{"replay", cmd_replay, "show the calls in a capture file"},
 	{"report", cmd_report, "the ledger's calls and what they cost"},
 	{"trace", cmd_trace, "the ledger's calls as a tree"},

@@ -10,22 +10,28 @@
 #include <string.h>
 
 #include "agent/paths.h"
+#include "agent/user.h"
 #include "agent/util/log.h"
 
 #define LIVE (OPTIONS_RUN | OPTIONS_RECORD)
-#define ALL (LIVE | OPTIONS_REPLAY)
+#define ALL (LIVE | OPTIONS_REPLAY | OPTIONS_AGENT)
 
 enum key {
 	KEY_CAPTURE = 256,
 	KEY_CARD,
+	KEY_CGROUP,
 	KEY_CONFIG,
 	KEY_DUMP,
 	KEY_ENDPOINT,
+	KEY_EXE,
+	KEY_EXPORT_HEADERS,
 	KEY_JSON,
 	KEY_LEDGER,
 	KEY_PRIORS,
+	KEY_SCOPE_PID,
 	KEY_SUMMARY,
 	KEY_SUMMARY_FILE,
+	KEY_UID,
 };
 
 static const struct setting {
@@ -37,18 +43,24 @@ static const struct setting {
 } settings[] = {
 	{"capture", KEY_CAPTURE, LIVE, required_argument, true},
 	{"card", KEY_CARD, ALL, required_argument, true},
+	{"cgroup", KEY_CGROUP, OPTIONS_AGENT, required_argument, true},
 	{"config", KEY_CONFIG, ALL, required_argument, false},
 	{"dump", KEY_DUMP, OPTIONS_REPLAY, no_argument, false},
 	{"endpoint", KEY_ENDPOINT, ALL, required_argument, true},
+	{"exe", KEY_EXE, OPTIONS_AGENT, required_argument, true},
+	{"export-headers", KEY_EXPORT_HEADERS, LIVE | OPTIONS_AGENT, required_argument, true},
 	{"help", 'h', ALL, no_argument, false},
 	{"json", KEY_JSON, OPTIONS_REPLAY, optional_argument, false},
 	{"ledger", KEY_LEDGER, ALL, required_argument, true},
 	{"priors", KEY_PRIORS, OPTIONS_REPLAY, required_argument, true},
 	{"output", 'o', OPTIONS_RECORD, required_argument, false},
 	{"pid", 'p', LIVE, required_argument, false},
+	{"pid", KEY_SCOPE_PID, OPTIONS_AGENT, required_argument, false},
 	{"summary", KEY_SUMMARY, LIVE, required_argument, true},
 	{"summary-file", KEY_SUMMARY_FILE, LIVE, required_argument, true},
+	{"uid", KEY_UID, OPTIONS_AGENT, required_argument, true},
 	{"user", 'u', LIVE, required_argument, false},
+	{"user", 'u', OPTIONS_AGENT, required_argument, true},
 	{"verbose", 'v', ALL, no_argument, false},
 };
 
@@ -70,17 +82,81 @@ static int word_index(const char *word, const char *const *words)
 	return -1;
 }
 
-static int set_pid(struct options *options, const char *value)
+static int read_number(const char *value, long long min, long long max, long long *ret_number)
 {
+	long long number;
 	char *end;
-	long pid;
 
 	errno = 0;
-	pid = strtol(value, &end, 10);
-	if (errno || *end || end == value || pid < 1 || pid > INT32_MAX)
-		return bad("pid", value, "not a process id");
-	options->pid = (pid_t)pid;
+	number = strtoll(value, &end, 10);
+	if (errno || *end || end == value || number < min || number > max)
+		return -EINVAL;
+	*ret_number = number;
 	return 0;
+}
+
+static int set_pid(const char *value, pid_t *ret_pid)
+{
+	long long pid;
+
+	if (read_number(value, 1, INT32_MAX, &pid) < 0)
+		return bad("pid", value, "not a process id");
+	*ret_pid = (pid_t)pid;
+	return 0;
+}
+
+static int set_uid(const char *value, uid_t *ret_uid)
+{
+	struct user user;
+	long long uid;
+
+	if (read_number(value, 0, UINT32_MAX - 1, &uid) == 0) {
+		*ret_uid = (uid_t)uid;
+		return 0;
+	}
+	if (user_find(value, &user) < 0)
+		return bad("uid", value, "no such user");
+	*ret_uid = user.uid;
+	return 0;
+}
+
+/* A path as the shell sees it, or as /proc/PID/cgroup has it. */
+static int set_cgroup(const char *value, const char **ret_path)
+{
+	static const char mount[] = "/sys/fs/cgroup";
+
+	if (!strncmp(value, mount, strlen(mount)) &&
+	    (!value[strlen(mount)] || value[strlen(mount)] == '/'))
+		value += strlen(mount);
+	*ret_path = *value ? value : "/";
+	return 0;
+}
+
+static int set_scope(struct ebpf_scope *scope, int key, const char *value)
+{
+	const char *name = key == KEY_UID         ? "uid"
+			   : key == KEY_SCOPE_PID ? "pid"
+			   : key == KEY_CGROUP    ? "cgroup"
+						  : "exe";
+	size_t *n = key == KEY_UID         ? &scope->n_uids
+		    : key == KEY_SCOPE_PID ? &scope->n_pids
+		    : key == KEY_CGROUP    ? &scope->n_cgroups
+					   : &scope->n_exes;
+	int r = 0;
+
+	if (*n == LIMIT_SCOPES)
+		return bad(name, value, "too many");
+	if (key == KEY_UID)
+		r = set_uid(value, &scope->uids[*n]);
+	else if (key == KEY_SCOPE_PID)
+		r = set_pid(value, &scope->pids[*n]);
+	else if (key == KEY_CGROUP)
+		r = set_cgroup(value, &scope->cgroups[*n]);
+	else
+		scope->exes[*n] = value;
+	if (r == 0)
+		(*n)++;
+	return r;
 }
 
 static int set_words(struct options *options, int key, const char *value)
@@ -130,6 +206,14 @@ static int apply(struct options *options, int key, const char *value)
 		return 0;
 	case KEY_ENDPOINT:
 		return set_endpoint(options, value);
+	case KEY_CGROUP:
+	case KEY_EXE:
+	case KEY_SCOPE_PID:
+	case KEY_UID:
+		return set_scope(&options->scope, key, value);
+	case KEY_EXPORT_HEADERS:
+		options->export_headers = value;
+		return 0;
 	case KEY_JSON:
 		return set_json(options, value);
 	case KEY_LEDGER:
@@ -148,7 +232,7 @@ static int apply(struct options *options, int key, const char *value)
 		options->output = value;
 		return 0;
 	case 'p':
-		return set_pid(options, value);
+		return set_pid(value, &options->pid);
 	case 'u':
 		options->user = value;
 		return 0;

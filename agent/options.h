@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options of run, record and replay: the configuration files, then the command line. A key of a
- * file is the long option's name: "endpoint = localhost:8443=openai".
+ * Options of run, record, replay and agent: the configuration files, then the command line. A key
+ * of a file is the long option's name: "endpoint = localhost:8443=openai".
  */
 #ifndef AGENT_OPTIONS_H
 #define AGENT_OPTIONS_H
@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "agent/limits.h"
+#include "agent/source/ebpf_scope.h"
 
 enum capture_mode {
 	CAPTURE_AUTO,
@@ -33,6 +34,8 @@ struct options {
 	const char *user, *summary_file, *ledger, *card, *output, *priors;
 	const char *endpoints[LIMIT_ENDPOINTS];
 	size_t n_endpoints;
+	struct ebpf_scope scope;    /* of agent */
+	const char *export_headers; /* file */
 	bool json, json_lines, dump, help;
 	char **arguments; /* what is left of the command line */
 	int n_arguments;
@@ -45,6 +48,7 @@ enum options_of {
 	OPTIONS_RUN = 1,
 	OPTIONS_RECORD = 2,
 	OPTIONS_REPLAY = 4,
+	OPTIONS_AGENT = 8,
 };
 
 /*

@@ -42,16 +42,23 @@ static int salt_make(const char *path, uint8_t salt[HASH_KEY_SIZE])
 	return r == -EEXIST ? salt_load(path, salt) : r;
 }
 
+int salt_read_file(const char *path, uint8_t salt[HASH_KEY_SIZE])
+{
+	int r = salt_load(path, salt);
+
+	if (r == 0)
+		return 0;
+	if (getrandom(salt, HASH_KEY_SIZE, 0) != HASH_KEY_SIZE)
+		return -EIO;
+	return r == -ENOENT ? salt_make(path, salt) : r;
+}
+
 int salt_read(uint8_t salt[HASH_KEY_SIZE])
 {
 	char path[LIMIT_PATH];
 	int r = paths_state("salt", path, sizeof(path));
 
 	if (r == 0)
-		r = salt_load(path, salt);
-	if (r == 0)
-		return 0;
-	if (getrandom(salt, HASH_KEY_SIZE, 0) != HASH_KEY_SIZE)
-		return -EIO;
-	return r == -ENOENT ? salt_make(path, salt) : r;
+		return salt_read_file(path, salt);
+	return getrandom(salt, HASH_KEY_SIZE, 0) == HASH_KEY_SIZE ? r : -EIO;
 }

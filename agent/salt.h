@@ -13,4 +13,7 @@
  */
 int salt_read(uint8_t salt[HASH_KEY_SIZE]);
 
+/** salt_read_file - as salt_read(), from a file whose folder is there. */
+int salt_read_file(const char *path, uint8_t salt[HASH_KEY_SIZE]);
+
 #endif

@@ -25,6 +25,15 @@ void log_error(const char *format, ...)
 	va_end(args);
 }
 
+void log_notice(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_write(format, args);
+	va_end(args);
+}
+
 void log_verbose(const char *format, ...)
 {
 	va_list args;
