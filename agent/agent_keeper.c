@@ -180,7 +180,7 @@ static int settle_orphans(struct keeper *keeper, bool own)
 	struct loss_event loss = {.cause = CR_CAUSE_KILLED,
 				  .name = "the worker ended in the middle of its work",
 				  .wall_ns = now_ns()};
-	int r = ledger_settle_orphans(keeper->ledger, own, now_ns(), &loss.records);
+	int r = ledger_settle_orphans(keeper->ledger, own, &loss.records);
 
 	keeper->settled |= loss.records > 0;
 	if (r == 0 && (own || loss.records))

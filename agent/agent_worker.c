@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -200,7 +201,7 @@ static int on_neighbour(void *context, int fd)
 }
 
 static void read_hello(const struct cr_head *hello, struct unseen_evidence *evidence,
-		       char executable[LIMIT_PATH], char inside[LIMIT_VALUE])
+		       char executable[LIMIT_PATH], char inside[LIMIT_PATH])
 {
 	size_t offset = sizeof(struct cr_hello), length;
 	char path[LIMIT_PATH];
@@ -214,14 +215,14 @@ static void read_hello(const struct cr_head *hello, struct unseen_evidence *evid
 		else if (tag == CR_FIELD_MAPPING)
 			unseen_note_mapping(evidence, path);
 		else if (tag == CR_FIELD_LIBRARY)
-			snprintf(inside, LIMIT_VALUE, "%s", path);
+			memcpy(inside, path, sizeof(path));
 	}
 }
 
 /* A process that reached for the network, and in which nothing is probed. */
 static int on_silent(void *context, const struct silent_process *silent)
 {
-	char executable[LIMIT_PATH] = "", inside[LIMIT_VALUE] = "", text[LIMIT_VALUE];
+	char executable[LIMIT_PATH] = "", inside[LIMIT_PATH] = "", text[LIMIT_VALUE];
 	struct unseen_evidence evidence = {0};
 	struct worker *worker = context;
 	const char *reason;

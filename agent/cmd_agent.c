@@ -33,6 +33,9 @@
 #include "agent/util/sandbox.h"
 
 #define NOBODY 65534
+
+/* Bytes; what is mapped for it is twice that. */
+#define RING_SIZE (8 * MIB)
 #define HEADERS_MAX (64 * KIB)
 
 static const char usage[] =
@@ -315,6 +318,7 @@ static int start_attacher(struct agent *agent)
 		.search = tls_inside_fd,
 		.notable = unseen_notable,
 		.scope = &agent->config.options.scope,
+		.ring_size = RING_SIZE,
 	};
 	/* What a program has just loaded must be probed before it is used; so hurry. */
 	setpriority(PRIO_PROCESS, 0, -20);
