@@ -22,7 +22,6 @@
 #include "agent/util/record_check.h"
 #include "agent/util/sandbox.h"
 
-#define SEND_MS 5
 #define ACCEPT_MS 3000 /* at the end: how long the keeper has to take what is left */
 
 struct worker {
@@ -123,15 +122,6 @@ static int tell_dropped(struct worker *worker)
 		worker->dropped = 0;
 	}
 	return r == -ENOMEM ? r : 0;
-}
-
-static int on_send(void *context, int fd, uint32_t events)
-{
-	struct worker *worker = context;
-	int r = tell_dropped(worker);
-
-	send_queue(worker);
-	return r;
 }
 
 /* All up to this number is in the ledger. */
@@ -277,6 +267,8 @@ static int on_source(void *context, int fd, uint32_t events)
 
 	if (r == 0)
 		r = tell_discarded(worker);
+	if (r == 0)
+		r = tell_dropped(worker);
 	send_queue(worker);
 	if (r == -EPIPE || ebpf_source_stopping(worker->source)) {
 		loop_stop(worker->loop);
@@ -334,8 +326,6 @@ static int open_all(struct worker *worker, int socket)
 	if (r == 0)
 		r = loop_add(worker->loop, ebpf_source_fd(worker->source), EPOLLIN, on_source,
 			     worker);
-	if (r == 0)
-		r = loop_every(worker->loop, SEND_MS, on_send, worker);
 	return r;
 }
 

@@ -88,23 +88,25 @@ int host_stranger(struct attacher *attacher, const struct cr_process *process)
 	return 0;
 }
 
-/* Return: 1 if it was not known before, else 0. */
-static int find_one(struct attacher *attacher, pid_t pid)
+/* @again: judge it though it is in the tree. Return: 1 if it was not there before, else 0. */
+static int find_one(struct attacher *attacher, pid_t pid, bool again)
 {
+	bool known = ebpf_kernel_follows(attacher->kernel, pid, NULL);
 	struct cr_process process = {.pid = (cr_u32)pid};
 	struct procfs_stat stat;
 	char path[LIMIT_PATH];
 
-	if (ebpf_kernel_follows(attacher->kernel, pid, NULL) || procfs_stat(pid, &stat) < 0 ||
-	    stat.state == 'Z' || procfs_exe(pid, path, sizeof(path)) <= 0)
+	/* What runs no file is the kernel's own. */
+	if ((known && !again) || procfs_stat(pid, &stat) < 0 || stat.state == 'Z' ||
+	    procfs_exe(pid, path, sizeof(path)) <= 0)
 		return 0;
 	process.start = stat.start;
 	if (judge(attacher, &process, true))
 		attacher_take_in(attacher, &process, NULL, 0);
-	return ebpf_kernel_follows(attacher->kernel, pid, NULL);
+	return !known && ebpf_kernel_follows(attacher->kernel, pid, NULL);
 }
 
-static int find_all(struct attacher *attacher)
+static int find_all(struct attacher *attacher, bool again)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -114,7 +116,7 @@ static int find_all(struct attacher *attacher)
 		return -errno;
 	while ((entry = readdir(proc)))
 		if (isdigit((unsigned char)*entry->d_name))
-			found += find_one(attacher, (pid_t)strtol(entry->d_name, NULL, 10));
+			found += find_one(attacher, (pid_t)strtol(entry->d_name, NULL, 10), again);
 	closedir(proc);
 	return found;
 }
@@ -132,7 +134,7 @@ static int find_line(void *context, pid_t pid)
 
 	if (line->depth > LIMIT_PROCESS_DEPTH)
 		return 0;
-	find_one(line->attacher, pid);
+	find_one(line->attacher, pid, true);
 	procfs_children(pid, find_line, &below);
 	return 0;
 }
@@ -146,7 +148,7 @@ int attacher_follow_host(struct attacher *attacher)
 	for (size_t i = 0; i < scope->n_pids; i++)
 		find_line(&line, scope->pids[i]);
 	for (int i = 0; i < PASSES && found > 0 && !scope->n_pids; i++)
-		found = find_all(attacher);
+		found = find_all(attacher, i == 0);
 	return found < 0 ? found : 0;
 }
 
