@@ -25,7 +25,7 @@
 
 /* A role that dies again and again is made anew ever later. */
 #define AGAIN_MIN_NS 50000000ull
-#define AGAIN_MAX_NS 10000000000ull
+#define AGAIN_MAX_NS 2000000000ull
 #define STEADY_NS 60000000000ull /* having lived so long it is forgiven */
 
 struct role {
@@ -361,8 +361,11 @@ void roles_stop(struct roles *roles)
 {
 	if (roles->stage != STAGE_SERVE)
 		return;
-	roles->stage = STAGE_STOP_WORKER;
 	roles->deadline_ns = clock_boot_ns() + STOP_MS * 1000000ull;
+	/* One that has just died has left records in the ring, which count. */
+	if (!roles->worker.pid && start_worker(roles) == 0)
+		join(roles);
+	roles->stage = STAGE_STOP_WORKER;
 	if (!roles->worker.pid || attacher_send(roles->attacher, SEAM_STOP, -1) < 0)
 		stop_keeper(roles);
 }

@@ -36,6 +36,7 @@ struct options {
 	size_t n_endpoints;
 	struct ebpf_scope scope;    /* of agent */
 	const char *export_headers; /* file */
+	unsigned int flush_ms;
 	bool json, json_lines, dump, help;
 	char **arguments; /* what is left of the command line */
 	int n_arguments;
