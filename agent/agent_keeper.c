@@ -183,7 +183,10 @@ static int settle_orphans(struct keeper *keeper, bool own)
 	int r = ledger_settle_orphans(keeper->ledger, own, &loss.records);
 
 	keeper->settled |= loss.records > 0;
-	if (r == 0 && (own || loss.records))
+	/* Between two calls too something may have been on its way. */
+	if (own && !loss.records)
+		loss.records = 1;
+	if (r == 0 && loss.records)
 		r = ledger_write_loss(keeper->ledger, &loss);
 	return note(keeper, r);
 }
