@@ -136,8 +136,11 @@ static void note_path(struct watched *watched, unsigned int tag, const char *pat
 
 void processes_note_mapping(struct processes *processes, struct watched *watched, const char *path)
 {
-	if (!processes->lazy || processes->opts->notable(path))
-		note_path(watched, CR_FIELD_MAPPING, path);
+	/* The first, its own program, says that its mappings could be read at all. */
+	if (processes->lazy && watched->mapped && !processes->opts->notable(path))
+		return;
+	watched->mapped = true;
+	note_path(watched, CR_FIELD_MAPPING, path);
 }
 
 void processes_recent(struct processes *processes, const struct mapping_event *event)
@@ -182,6 +185,7 @@ void processes_begin(struct processes *processes, struct watched *watched, const
 	buffer_clear(&watched->hello);
 	watched->connected_ns = 0;
 	watched->reported = false;
+	watched->mapped = false;
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	watched->exe_device = watched->exe_inode = 0;
 	if (!stat(link, &st)) {
@@ -229,6 +233,7 @@ int processes_inherit(struct processes *processes, struct watched *watched,
 	struct cr_proc proc;
 
 	watched->probed = parent->probed;
+	watched->mapped = parent->mapped;
 	watched->exe_device = parent->exe_device;
 	watched->exe_inode = parent->exe_inode;
 	buffer_clear(&watched->hello);

@@ -16,6 +16,7 @@ struct watched {
 	struct buffer record; /* the last CR_PROC of it; empty where it was not described */
 	uint64_t exe_device, exe_inode; /* 0: not known */
 	uint64_t connected_ns;          /* it has opened a TCP connection; 0: not that is known */
+	bool mapped;                    /* a mapping of it was noted */
 	bool probed;                    /* it has mapped a file with probes */
 	bool reported;                  /* that nothing of it is probed */
 	bool untold;                    /* its record found no room on the way to the reader */
@@ -32,7 +33,7 @@ struct processes;
 /*
  * processes_new - @opts: borrowed for as long.
  * @lazy: a process is described only where something is probed in it, and of what it maps only
- *	what opts->notable() names is kept: there are many.
+ *	the first and what opts->notable() names is kept: there are many.
  * Return: 0 or -ENOMEM.
  */
 int processes_new(struct processes **ret_processes, const struct ebpf_opts *opts, bool lazy,

@@ -77,14 +77,22 @@ static int on_call(void *context, struct call_event *event)
 	return seen->r;
 }
 
-static struct trace *new_trace(struct seen *seen)
+static struct trace *new_trace_of(struct seen *seen, bool callers_only)
 {
-	struct trace_opts opts = {.call = on_call, .process = on_process, .context = seen};
+	struct trace_opts opts = {.call = on_call,
+				  .process = on_process,
+				  .context = seen,
+				  .callers_only = callers_only};
 	struct trace *trace;
 
 	memset(seen, 0, sizeof(*seen));
 	CHECK_INT(trace_new(&trace, &opts), 0);
 	return trace;
+}
+
+static struct trace *new_trace(struct seen *seen)
+{
+	return new_trace_of(seen, false);
 }
 
 /* ---- records ---- */
@@ -459,6 +467,45 @@ TEST(only_a_lack_of_memory_goes_upstream)
 	CHECK_INT(trace_call(trace, &event), -ENOMEM);
 	trace_free(trace);
 	trace_free(NULL);
+}
+
+TEST(of_a_host_only_callers_and_their_line_are_told)
+{
+	struct cr_process stranger = {.start = 1, .pid = 7};
+	struct seen seen;
+	struct trace *trace = new_trace_of(&seen, true);
+
+	feed_clock(trace);
+	feed_root(trace);
+	feed_fork(trace, stranger, (struct cr_process)ROOT);
+	feed_fork(trace, (struct cr_process)CHILD, (struct cr_process)ROOT);
+	feed_exit(trace, stranger, 1);
+	CHECK_INT(seen.n_processes, 0);
+	call(trace, CALL_BEGIN);
+	CHECK_INT(seen.n_processes, 2); /* the child, and whose it is */
+	CHECK_INT(seen.process.key.pid, 42);
+	call(trace, CALL_END);
+	CHECK_INT(seen.n_processes, 2);
+	feed_exit(trace, (struct cr_process)CHILD, 2);
+	CHECK_INT(seen.n_processes, 3);
+	CHECK_INT(seen.process.key.pid, 43);
+	CHECK_INT(seen.process.exit_ns, 2);
+	trace_free(trace);
+}
+
+TEST(of_a_host_a_process_is_told_when_it_is_asked_for)
+{
+	struct process_key root = ROOT;
+	struct seen seen;
+	struct trace *trace = new_trace_of(&seen, true);
+
+	feed_clock(trace);
+	feed_root(trace);
+	CHECK_INT(trace_tell(trace, &root), 0);
+	CHECK_INT(trace_tell(trace, &root), 0);
+	CHECK_INT(seen.n_processes, 1);
+	CHECK_TEXT(seen.executable, "/usr/bin/python3.11");
+	trace_free(trace);
 }
 
 TEST_MAIN()

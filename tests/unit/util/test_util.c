@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "agent/util/buffer.h"
 #include "agent/util/clock.h"
 #include "agent/util/hash.h"
+#include "agent/util/loop.h"
 #include "agent/util/map.h"
 #include "agent/util/record_check.h"
 #include "tests/unit/test.h"
@@ -171,6 +174,53 @@ TEST(damaged_records_are_told)
 	CHECK_INT(record_check(&data.head, sizeof(data)), 0);
 	data.head.length = CR_LENGTH_MAX + 8;
 	CHECK_INT(record_check(&data.head, sizeof(data)), -EBADMSG);
+}
+
+struct turn {
+	struct loop *loop;
+	int fds[2][2];
+	int calls[2];
+};
+
+/* Both are ready in one turn: whichever comes first takes the other out. */
+static int take_other_out(void *context, int fd, uint32_t events)
+{
+	struct turn *turn = context;
+	int own = fd == turn->fds[1][0];
+
+	turn->calls[own]++;
+	loop_remove(turn->loop, turn->fds[!own][0]);
+	if (turn->calls[own] == 2)
+		loop_stop(turn->loop);
+	return 0;
+}
+
+TEST(loop_does_not_call_what_was_removed)
+{
+	struct turn turn = {0};
+
+	CHECK_INT(loop_new(&turn.loop), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(pipe(turn.fds[i]), 0);
+		CHECK_INT(write(turn.fds[i][1], "x", 1), 1);
+		CHECK_INT(loop_add(turn.loop, turn.fds[i][0], EPOLLIN, take_other_out, &turn), 0);
+	}
+	CHECK_INT(loop_run(turn.loop), 0);
+	CHECK_INT(turn.calls[0] + turn.calls[1], 2);
+	CHECK(turn.calls[0] == 0 || turn.calls[1] == 0);
+	/* A descriptor may be added again, and be called again. */
+	loop_remove(turn.loop, turn.fds[0][0]);
+	loop_remove(turn.loop, turn.fds[1][0]);
+	turn.calls[0] = 1;
+	turn.calls[1] = 5;
+	CHECK_INT(loop_add(turn.loop, turn.fds[0][0], EPOLLIN, take_other_out, &turn), 0);
+	CHECK_INT(loop_run(turn.loop), 0);
+	CHECK_INT(turn.calls[0], 2);
+	loop_free(turn.loop);
+	for (int i = 0; i < 2; i++) {
+		close(turn.fds[i][0]);
+		close(turn.fds[i][1]);
+	}
 }
 
 TEST_MAIN()
