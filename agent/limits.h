@@ -75,6 +75,7 @@
 /* trace */
 #define LIMIT_PROCESSES 65536                       /* known at once */
 #define LIMIT_ARGUMENTS (4 * KIB)                   /* bytes of a command line */
+#define LIMIT_ARGUMENT_COUNT 256                    /* arguments of a command line */
 #define LIMIT_PROCESS_TEXT (16 * MIB)               /* of the texts of all processes together */
 #define LIMIT_PROCESS_DEPTH 256                     /* parents that are followed */
 #define LIMIT_PROCESS_ENDED_NS (60 * 1000000000ull) /* after its end, then forgotten */

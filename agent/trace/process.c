@@ -18,8 +18,6 @@
 #define CONTENT "[content]"
 #define WORD_MAX 256
 
-#define ARGUMENTS_MAX 256
-
 /* What an exec replaces as a whole. */
 struct program {
 	char *executable, *name, *cgroup, *service_name;
@@ -156,7 +154,7 @@ static int add_argument(struct buffer *arguments, size_t *n, const char *text, s
 	struct buffer one;
 	int r;
 
-	if (*n >= ARGUMENTS_MAX || begin >= LIMIT_ARGUMENTS)
+	if (*n >= LIMIT_ARGUMENT_COUNT || begin >= LIMIT_ARGUMENTS)
 		return 0;
 	length = strnlen(text, length);
 	buffer_init(&one, 2 * LIMIT_ARGUMENTS);
