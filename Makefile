@@ -17,7 +17,7 @@ B ?= build
 LLHTTP ?= /usr/share/llhttp
 
 VERSION := 0.1.0
-PACKAGES := libbpf libcjson libzstd zlib libbrotlidec sqlite3 libcrypto libelf
+PACKAGES := libbpf libcjson libzstd zlib libbrotlidec sqlite3 libcrypto libelf libseccomp libcap
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <llhttp.h>
 #include <openssl/crypto.h>
+#include <seccomp.h>
 #include <sqlite3.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -15,6 +16,7 @@ void version_print(FILE *out)
 {
 	uint32_t brotli = BrotliDecoderVersion();
 	uint64_t zydis = ZydisGetVersion();
+	const struct scmp_version *seccomp = seccomp_version();
 
 	fprintf(out, "tollspan %s (Apache-2.0; kernel programs GPL-2.0-only OR BSD-2-Clause)\n\n",
 		VERSION);
@@ -31,4 +33,7 @@ void version_print(FILE *out)
 	fprintf(out, "  Zydis    %u.%u.%u      MIT\n", (unsigned int)ZYDIS_VERSION_MAJOR(zydis),
 		(unsigned int)ZYDIS_VERSION_MINOR(zydis), (unsigned int)ZYDIS_VERSION_PATCH(zydis));
 	fprintf(out, "  libelf   as installed  LGPL-3.0-or-later OR GPL-2.0-or-later\n");
+	fprintf(out, "  seccomp  %u.%u.%u      LGPL-2.1-only\n", seccomp->major, seccomp->minor,
+		seccomp->micro);
+	fprintf(out, "  libcap   as installed  BSD-3-Clause OR GPL-2.0-only\n");
 }

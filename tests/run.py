@@ -214,7 +214,8 @@ def write_cases(build):
             [str(program), "--list"], stdout=subprocess.PIPE, text=True, check=True
         )
         for name in names.stdout.split():
-            reason = NEEDS_ROOT if "ebpf" in program.name else ""
+            privileged = "ebpf" in program.name or "sandbox" in program.name
+            reason = NEEDS_ROOT if privileged else ""
             lister.cases["%s/%s:%s" % (program.parent.name, program.name, name)] = reason
     listed = read_cases()
     with open(str(CASES), "w") as file:

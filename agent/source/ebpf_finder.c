@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include "agent/limits.h"
 #include "agent/source/ebpf_seam.h"
+#include "agent/util/sandbox.h"
 
 #define ANSWER_MS 2000
 #define OVERFLOW_ID 65534
@@ -39,9 +39,9 @@ static int keep_socket(int socket)
 static int drop_privilege(const struct ebpf_opts *opts)
 {
 	struct rlimit memory = {.rlim_cur = 1024 * MIB, .rlim_max = 1024 * MIB};
-	struct rlimit none = {0};
 	uid_t uid = opts->uid == (uid_t)-1 || opts->uid == 0 ? OVERFLOW_ID : opts->uid;
 	gid_t gid = opts->uid == (uid_t)-1 || opts->uid == 0 ? OVERFLOW_ID : opts->gid;
+	int r;
 
 #ifndef __SANITIZE_ADDRESS__
 	if (setrlimit(RLIMIT_AS, &memory) < 0)
@@ -49,10 +49,10 @@ static int drop_privilege(const struct ebpf_opts *opts)
 #else
 	(void)memory;
 #endif
-	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	if (prctl(PR_SET_NAME, "tollspan-finder", 0, 0, 0) < 0)
 		return -errno;
-	return 0;
+	r = sandbox_become(uid, gid);
+	return r < 0 ? r : sandbox_lock(SANDBOX_FINDER);
 }
 
 /* A file that takes too long ends the finder; the next question starts another. */

@@ -13,6 +13,7 @@
 #include "agent/source/ebpf.h"
 #include "agent/util/clock.h"
 #include "agent/util/record_check.h"
+#include "agent/util/sandbox.h"
 #include "tests/unit/test.h"
 #include "tests/unit/source/pair.h"
 
@@ -920,6 +921,32 @@ static int describe_and_tell(pid_t pid, unsigned int flags, struct buffer *out)
 {
 	atomic_store(&capture.log->step, (uint32_t)getpid());
 	return proc_record(pid, flags, out);
+}
+
+/* A process that locks itself in captures as before. */
+TEST(attacher_that_is_locked)
+{
+	struct ebpf_opts opts = usual_opts();
+	int status;
+	pid_t child;
+
+	if (geteuid())
+		SKIP("needs root");
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		int out = setjmp(test_out);
+
+		if (out || sandbox_lock(SANDBOX_ATTACHER))
+			_exit(out ? out : 3);
+		check_plain_and_extended(&opts);
+		_exit(execl("/bin/true", "true", (char *)NULL) == -1 && errno == EPERM ? 0 : 4);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		SKIP("bpf is refused");
+	CHECK_INT(WEXITSTATUS(status), 0);
 }
 
 static const struct cr_lost *find_lost(uint32_t cause)
