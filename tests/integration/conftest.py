@@ -23,7 +23,7 @@ DEBIAN_LIB = DEPS / "debian" / "usr" / "lib" / (platform.machine() + "-linux-gnu
 KEY = "sk-fake-0123456789abcdef"
 RUN_TIMEOUT = 90
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "mock")]
 
 
 def need_root():
@@ -191,6 +191,17 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, provider):
     return Bench(tmp_path, provider)
+
+
+class Tls:
+    """A certificate authority, and a certificate and key of localhost."""
+
+    def __init__(self, folder):
+        from provider import make_ca
+
+        make_ca(str(folder))
+        self.ca = Path(folder) / "ca.pem"
+        self.pair = (Path(folder) / "server.pem", Path(folder) / "server.key")
 
 
 def python_client(name):
