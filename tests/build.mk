@@ -7,6 +7,9 @@ deps:
 deps-build:
 	$(Q)tests/env/deps.sh build
 
+collector:
+	$(Q)tests/env/deps.sh collector
+
 test: deps
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)$(MAKE) --no-print-directory sanitized
@@ -26,4 +29,4 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo.sh
 
-.PHONY: deps deps-build test integration cases demo
+.PHONY: deps deps-build collector test integration cases demo

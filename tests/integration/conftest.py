@@ -23,7 +23,7 @@ DEBIAN_LIB = DEPS / "debian" / "usr" / "lib" / (platform.machine() + "-linux-gnu
 KEY = "sk-fake-0123456789abcdef"
 RUN_TIMEOUT = 90
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "mock")]
 
 
 def need_root():
@@ -43,26 +43,28 @@ class Provider:
     """The mock provider as a child, and its log."""
 
     def __init__(self, folder, *options):
-        self.log = Path(folder) / "provider.jsonl"
-        self.errors = open(str(Path(folder) / "provider.err"), "w")
+        self.folder = Path(folder)
+        self.log = self.folder / "provider.jsonl"
+        script = ROOT / "tests" / "mock" / "provider.py"
+        ready = json.loads(
+            self.start([sys.executable, str(script), "--log", str(self.log), *options])
+        )
+        self.port, self.ca, self.base, self.seed = (
+            ready[k] for k in ("port", "ca", "base", "seed")
+        )
+        self.seen = 0
+
+    def start(self, command):
+        """Return: the line that it prints when it is ready."""
+        self.errors = open(str(self.folder / "provider.err"), "w")
         self.child = subprocess.Popen(
-            [
-                sys.executable,
-                str(ROOT / "tests" / "mock" / "provider.py"),
-                "--log",
-                str(self.log),
-                *options,
-            ],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
         )
-        ready = json.loads(self.child.stdout.readline())
-        self.port, self.ca, self.base, self.seed = (
-            ready[k] for k in ("port", "ca", "base", "seed")
-        )
-        self.seen = 0
+        return self.child.stdout.readline()
 
     def calls(self):
         """The calls since the last time, in order of arrival, when all of them are over."""
@@ -94,6 +96,34 @@ def provider(tmp_path_factory):
     print("provider seed", server.seed)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """Pid and mount namespaces, for what must not see the machine."""
+    from host import Host
+
+    with Host(tmp_path_factory.mktemp("host")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def host_provider(host, tmp_path_factory):
+    from host import HostProvider
+
+    server = HostProvider(host, tmp_path_factory.mktemp("host_provider"))
+    print("provider seed", server.seed)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def agent_bench(host, host_provider, tmp_path):
+    from agent_bench import AgentBench
+
+    bench = AgentBench(host, host_provider, tmp_path)
+    yield bench
+    bench.close()
 
 
 def clean_env(provider=None, home=None, **more):
@@ -191,6 +221,17 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, provider):
     return Bench(tmp_path, provider)
+
+
+class Tls:
+    """A certificate authority, and a certificate and key of localhost."""
+
+    def __init__(self, folder):
+        from provider import make_ca
+
+        make_ca(str(folder))
+        self.ca = Path(folder) / "ca.pem"
+        self.pair = (Path(folder) / "server.pem", Path(folder) / "server.key")
 
 
 def python_client(name):

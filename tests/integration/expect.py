@@ -175,7 +175,7 @@ def cost_checks(call, entry):
 
 
 def as_decimal(cost):
-    return None if cost is None else Decimal(repr(cost)).quantize(Decimal("1e-12"))
+    return None if cost is None else Decimal(str(cost)).quantize(Decimal("1e-12"))
 
 
 def oracle(entry):
