@@ -48,6 +48,7 @@ struct ebpf_source {
 	int ready_error;
 	const char *why;
 	bool clock_sent;
+	uint8_t boot_id[16]; /* read at the start: later the reader may open no file */
 	int64_t wall_offset_ns;
 	uint64_t next_tick_ns;
 	uint64_t epoch;
@@ -167,6 +168,7 @@ int ebpf_source_adopt(struct ebpf_source **ret_source, const struct ebpf_opts *o
 	source->opts = *opts;
 	buffer_init(&source->silent, LIMIT_SILENT);
 	source->opts.reader = getpid();
+	clock_boot_id(source->boot_id);
 	source->control = (struct control){.context = source, .verdict = give_verdict};
 	source->socket = socket;
 	source->epoll = source->timer = -1;
@@ -274,7 +276,7 @@ static int give_clock(struct ebpf_source *source)
 		return 0;
 	clock.head.time_ns = clock_boot_ns();
 	clock.wall_offset_ns = offset;
-	clock_boot_id(clock.boot_id);
+	memcpy(clock.boot_id, source->boot_id, sizeof(clock.boot_id));
 	source->clock_sent = true;
 	source->wall_offset_ns = offset;
 	return give(source, &clock, sizeof(clock));

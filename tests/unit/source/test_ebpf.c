@@ -949,6 +949,57 @@ TEST(attacher_that_is_locked)
 	CHECK_INT(WEXITSTATUS(status), 0);
 }
 
+/* Reads until the child has ended, with no more than what a worker may do. */
+static void read_locked(void)
+{
+	const struct cr_clock *clock;
+	uint8_t boot_id[sizeof(clock->boot_id)];
+
+	CHECK_INT(clock_boot_id(boot_id), 0);
+	CHECK_INT(sandbox_become(65534, 65534), 0);
+	CHECK_INT(sandbox_lock(SANDBOX_WORKER), 0);
+	CHECK_INT(ebpf_source_dispatch(capture.source), 0);
+	clock = (const struct cr_clock *)capture.records[0];
+	CHECK_INT(clock->head.type, CR_CLOCK);
+	CHECK(!memcmp(clock->boot_id, boot_id, sizeof(boot_id)));
+	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	release_child();
+	for (int i = 0; i < 200 && !count_type(CR_EXIT); i++) {
+		struct pollfd wait = {.fd = ebpf_source_fd(capture.source), .events = POLLIN};
+
+		poll(&wait, 1, 50);
+		CHECK_INT(ebpf_source_dispatch(capture.source), 0);
+	}
+	CHECK_INT(ebpf_source_finish(capture.source), 0);
+	check_exact();
+	CHECK_INT(count_type(CR_LOST), 0);
+}
+
+TEST(reader_that_is_locked)
+{
+	struct ebpf_opts opts = usual_opts();
+	int status;
+	pid_t reader;
+
+	set_up(&opts);
+	CHECK_INT(ebpf_source_prepare(capture.source, capture.library), 0);
+	start_child(plain_and_extended);
+	fflush(stdout);
+	reader = fork();
+	if (!reader) {
+		int out = setjmp(test_out);
+
+		if (!out)
+			read_locked();
+		_exit(out);
+	}
+	release_child();
+	CHECK(waitpid(reader, &status, 0) == reader);
+	CHECK_INT(status, 0);
+	CHECK(waitpid(capture.child, &status, 0) == capture.child && status == 0);
+	clean_up();
+}
+
 static const struct cr_lost *find_lost(uint32_t cause)
 {
 	for (size_t i = 0; i < capture.n; i++) {
