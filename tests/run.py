@@ -123,7 +123,8 @@ class Collector:
     def pytest_runtest_logreport(self, report):
         name = short(report.nodeid)
         if report.failed:
-            self.results.add(name, "failed", "%s\n%s" % (report.when, report.longreprtext))
+            why = "%s\n%s\n%s" % (report.when, report.longreprtext, report.capstdout[-2000:])
+            self.results.add(name, "failed", why)
         elif report.skipped:
             why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             self.results.add(name, "skipped", why.replace("Skipped: ", ""))

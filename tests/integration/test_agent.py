@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from agent_bench import AgentBench, Load
 from collector import Collector
-from conftest import CLIENTS, PYTHON, clean_env, python_client
+from conftest import CLIENTS, PYTHON, Tls, clean_env, python_client
 from expect import check_calls
 from host import HostProvider
 from otlp_server import OtlpServer
@@ -223,6 +223,18 @@ def test_collector_is_killed_under_load(agent_bench):
     assert load.end() > 20
     agent_bench.check(once=False)
     agent_bench.end()
+
+
+def test_collector_by_tls(host, host_provider, tmp_path):
+    """The certificate is read by a process that may read no more than any user."""
+    tls = Tls(tmp_path)
+    host.ask("write", "/run/collector-ca.pem", tls.ca.read_text(), 0o644)
+    collector = Collector(tmp_path, tls=tls.pair)
+    with AgentBench(host, host_provider, tmp_path, collector) as bench:
+        bench.start(OTEL_EXPORTER_OTLP_CERTIFICATE="/run/collector-ca.pem")
+        bench.client(CURL_SH).ok()
+        bench.check()
+        bench.end()
 
 
 def test_collector_without_zstd(host, host_provider, tmp_path):

@@ -27,7 +27,7 @@ class Killed:
         self.kept = set()
 
     def kill(self, role):
-        self.kept |= ids_of_calls(self.bench.host.report())
+        self.kept |= ids_of_calls(self.bench.host.report("--since=20s"))
         pids = self.agent.roles()
         host = self.bench.host
         if role == "all":
