@@ -3,6 +3,7 @@
 #	make		build/tollspan and build/libtollspan-preload.so
 #	make deps	install what building and testing need (root or sudo)
 #	make demo	real clients against a local provider, priced
+#	make demo-agent	the agent (root) and an OpenTelemetry Collector
 #	make test	every test
 #	make check	format, lint, stage dependencies, sanitizers
 #	make install	DESTDIR, PREFIX

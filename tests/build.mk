@@ -29,4 +29,15 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo.sh
 
-.PHONY: deps deps-build collector test integration cases demo
+# The same for the agent, as root, with an OpenTelemetry Collector.
+demo-agent: collector
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo_agent.sh
+
+# kill -9 of the agent's processes, each kind so often, at random moments.
+KILLS ?= 50
+kill-test: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)TOLLSPAN_KILLS=$(KILLS) .deps/python/bin/python tests/run.py --integration test_agent_kill
+
+.PHONY: deps deps-build collector test integration cases demo demo-agent kill-test

@@ -21,6 +21,8 @@ CASES = ROOT / "tests" / "cases.txt"
 UNIT_TIMEOUT = 120
 NEEDS_ROOT = "eBPF needs root"
 NEEDS_COLLECTOR = "there is no Go 1.26"  # to build an OpenTelemetry Collector
+COLLECTOR_USERS = {"collector", "Collector", "AgentBench", "agent_bench", "followed", "roles"}
+ROOT_USERS = {"host", "Host", "need_root", "roles"}
 LINE = re.compile(r"^(ok|FAIL|skip) ([A-Za-z0-9_]+)(?:: (.*))?$")
 
 
@@ -121,7 +123,8 @@ class Collector:
     def pytest_runtest_logreport(self, report):
         name = short(report.nodeid)
         if report.failed:
-            self.results.add(name, "failed", "%s\n%s" % (report.when, report.longreprtext))
+            why = "%s\n%s\n%s" % (report.when, report.longreprtext, report.capstdout[-2000:])
+            self.results.add(name, "failed", why)
         elif report.skipped:
             why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             self.results.add(name, "skipped", why.replace("Skipped: ", ""))
@@ -223,10 +226,12 @@ class Lister:
             if "go_program" in item.fixturenames:
                 reasons.append("there is no Go compiler")
             needs = set(item.fixturenames) | set(item.function.__code__.co_names)
-            if needs & {"collector", "Collector", "need_collector"}:
+            if needs & COLLECTOR_USERS:
                 reasons.append(NEEDS_COLLECTOR)
-            if "ebpf" in name or needs & {"host", "Host", "need_root"}:
+            if "ebpf" in name or needs & ROOT_USERS:
                 reasons.append(NEEDS_ROOT)
+            if "cgroup" in item.fixturenames:
+                reasons.append("there is no cgroup v2")
             self.cases[name] = "; ".join(reasons)
 
 

@@ -9,9 +9,9 @@ from spans import check_spans, id_of
 
 
 class AgentBench:
-    def __init__(self, host, provider, folder, collect=True):
+    def __init__(self, host, provider, folder, collector=None):
         self.host, self.provider, self.folder = host, provider, folder
-        self.collector = Collector(folder, start=collect)
+        self.collector = collector or Collector(folder)
         self.agent = None
         self.taken = set()
         host.ask("fresh")
@@ -51,14 +51,19 @@ class AgentBench:
         """The spans since the last time are the provider's calls since then (or these)."""
         log = self.provider.calls() if log is None else log
         assert log, "there was no call"
-        spans = self.new_spans(len(log))
-        return check_spans(spans, log, "ebpf", self.provider.port, once), log
+        return check_spans(self.new_spans(len(log)), log, "ebpf", self.provider.port, once)
 
     def end(self):
         """The agent ends in order, and had nothing more to tell."""
         assert self.agent.stop() == 0, self.agent.told()
         more = [span for span in self.collector.spans() if id_of(span) not in self.taken]
         assert not more, more
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def close(self):
         for pid, _, _ in self.host.ask("processes"):

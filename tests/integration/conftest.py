@@ -66,6 +66,12 @@ class Provider:
         )
         return self.child.stdout.readline()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def calls(self):
         """The calls since the last time, in order of arrival, when all of them are over."""
         until = time.monotonic() + 5
@@ -92,10 +98,9 @@ class Provider:
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory):
-    server = Provider(tmp_path_factory.mktemp("provider"))
-    print("provider seed", server.seed)
-    yield server
-    server.stop()
+    with Provider(tmp_path_factory.mktemp("provider")) as server:
+        print("provider seed", server.seed)
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -111,19 +116,17 @@ def host(tmp_path_factory):
 def host_provider(host, tmp_path_factory):
     from host import HostProvider
 
-    server = HostProvider(host, tmp_path_factory.mktemp("host_provider"))
-    print("provider seed", server.seed)
-    yield server
-    server.stop()
+    with HostProvider(host, tmp_path_factory.mktemp("host_provider")) as server:
+        print("provider seed", server.seed)
+        yield server
 
 
 @pytest.fixture
 def agent_bench(host, host_provider, tmp_path):
     from agent_bench import AgentBench
 
-    bench = AgentBench(host, host_provider, tmp_path)
-    yield bench
-    bench.close()
+    with AgentBench(host, host_provider, tmp_path) as bench:
+        yield bench
 
 
 def clean_env(provider=None, home=None, **more):

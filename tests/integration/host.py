@@ -95,6 +95,16 @@ class Process:
         self.signal(signal.SIGTERM)
         return self.wait(seconds)
 
+    def maps(self):
+        """Path → (device, inode) of the files that it has mapped."""
+        found = {}
+        for line in self.host.ask("read", "/proc/%d/maps" % self.pid).splitlines():
+            fields = line.split(None, 5)
+            if len(fields) == 6 and fields[5].startswith("/"):
+                major, minor = (int(part, 16) for part in fields[3].split(":"))
+                found[fields[5]] = (os.makedev(major, minor), int(fields[4]))
+        return found
+
     def told(self):
         return (self.output() + self.errors())[-4000:]
 

@@ -109,6 +109,13 @@ def spawn(**how):
     return pid
 
 
+def send_signal(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has just ended
+
+
 def reap():
     while True:
         try:
@@ -133,9 +140,20 @@ def processes():
     return found
 
 
+def threads(pid):
+    """Its threads, each as status()."""
+    return [status("%d/task/%s" % (pid, thread)) for thread in os.listdir("/proc/%d/task" % pid)]
+
+
 def status(pid):
-    with open("/proc/%d/status" % pid) as file:
+    with open("/proc/%s/status" % pid) as file:
         return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+
+
+def descriptors(pid):
+    """What a process has open."""
+    folder = "/proc/%d/fd" % pid
+    return [os.readlink(os.path.join(folder, number)) for number in os.listdir(folder)]
 
 
 def read(path):
@@ -153,11 +171,13 @@ COMMANDS = {
     "setup": setup,
     "fresh": fresh,
     "spawn": spawn,
-    "signal": os.kill,
+    "signal": send_signal,
     "poll": ended.get,
     "processes": processes,
     "status": status,
+    "threads": threads,
     "identity": identity,
+    "descriptors": descriptors,
     "read": read,
     "write": write,
     "rename": os.rename,

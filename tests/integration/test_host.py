@@ -17,21 +17,10 @@ def mounts():
     return Path("/proc/self/mountinfo").read_text()
 
 
-def mapped(maps):
-    """Path → (device, inode) of what a process has mapped."""
-    found = {}
-    for line in maps.splitlines():
-        fields = line.split(None, 5)
-        if len(fields) == 6 and fields[5].startswith("/"):
-            major, minor = (int(part, 16) for part in fields[3].split(":"))
-            found[fields[5]] = (os.makedev(major, minor), int(fields[4]))
-    return found
-
-
 def test_no_file_with_tls_is_shared(host, host_provider):
     """Of all that a program there maps, nothing that may be probed is a file of the machine."""
     held = Held(host, host_provider)
-    maps = mapped(host.ask("read", "/proc/%d/maps" % held.process.pid))
+    maps = held.process.maps()
     held.call(2)
     held.end()
     private = {path: found for path, found in maps.items() if path in probed_files()}
@@ -91,9 +80,8 @@ def test_users(tmp_path, users):
 
 def test_the_oracle_knows_a_usual_bill(tmp_path, host):
     """What the tests of money rest on."""
-    provider = HostProvider(host, tmp_path, "--usual")
-    held = Held(host, provider)
-    held.call(4)
-    held.end()
-    assert bill(provider.calls()) > 0
-    provider.stop()
+    with HostProvider(host, tmp_path, "--usual") as provider:
+        held = Held(host, provider)
+        held.call(4)
+        held.end()
+        assert bill(provider.calls()) > 0
