@@ -18,7 +18,7 @@ B ?= build
 LLHTTP ?= /usr/share/llhttp
 
 VERSION := 0.1.0
-PACKAGES := libbpf libcjson libzstd zlib libbrotlidec sqlite3 libcrypto libelf libseccomp libcap
+PACKAGES := libbpf libcjson libzstd zlib libbrotlidec sqlite3 libcrypto libelf libseccomp libcap libcurl
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
@@ -28,12 +28,13 @@ ALL_CFLAGS = -std=gnu17 $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -DVERSION
 	$(PACKAGE_CFLAGS) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = $(SANITIZE) $(LDFLAGS)
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lZydis
+LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lZydis -pthread
 
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
-SRC := $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)) $(wildcard pricing/*.c)
+SRC := $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)) \
+	$(wildcard exporter/*.c pricing/*.c)
 OBJ = $(SRC:%.c=$(B)/%.o)
 LLHTTP_OBJ = $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
 LIB = $(B)/libagent.a

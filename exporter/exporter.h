@@ -208,6 +208,8 @@ void exporter_free(struct exporter *exporter);
 
 struct exporter_batch;
 
+#define EXPORTER_BATCH_BYTES (4u << 20) /* of a request at most, before compression */
+
 /** exporter_batch_new - an empty batch. Return: 0 or -ENOMEM. */
 int exporter_batch_new(struct exporter_batch **ret_batch, const char *version);
 
