@@ -47,6 +47,7 @@ static const char *const cause_names[] = {
 	[CR_CAUSE_LIMIT] = "limit",
 	[CR_CAUSE_LEDGER] = "ledger",
 	[CR_CAUSE_UNDECODABLE] = "undecodable",
+	[CR_CAUSE_EXPORT] = "export",
 };
 static const char *const capture_names[] = {
 	[CR_CAPTURE_UNKNOWN] = "unknown",

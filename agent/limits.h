@@ -90,6 +90,9 @@
 #define LIMIT_CURRENCIES 16            /* told apart in one total */
 #define LIMIT_SUMMARY_CALLS 40         /* rows of a summary; the totals count all */
 #define LIMIT_TREE_DEPTH 32            /* processes drawn one below the other */
+#define LIMIT_EXPORT_BACKLOG 1000000   /* calls that wait for one target's exporter */
+#define LIMIT_SPOOL_READ 1000          /* calls read of a spool at once */
+#define LIMIT_TARGET (4 * KIB)         /* bytes of the URL that is exported to */
 
 /* record */
 #define LIMIT_RECORD_HELD (4 * MIB) /* bytes held back until http has passed them */

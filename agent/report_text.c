@@ -253,6 +253,7 @@ static const char *cause_text(const char *cause)
 		{"limit", "a limit was passed"},
 		{"ledger", "could not be written to the ledger"},
 		{"undecodable", "a content encoding that is not known, or is damaged"},
+		{"export", "calls that were not exported"},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -255,6 +255,7 @@ enum cr_cause {
 	CR_CAUSE_LIMIT = 8,     /* a cap of the pipeline was passed */
 	CR_CAUSE_LEDGER = 9,    /* could not be written to the ledger */
 	CR_CAUSE_UNDECODABLE = 10, /* a content encoding that is not known, or is damaged */
+	CR_CAUSE_EXPORT = 11,      /* calls that were not exported; where to is in NAME */
 };
 
 struct cr_lost {

@@ -6,11 +6,15 @@
 #include <sqlite3.h>
 
 #include "agent/ledger/ledger.h"
+#include "agent/ledger/query.h"
 
 enum statement {
 	STATEMENT_SAVEPOINT,
 	STATEMENT_RELEASE,
 	STATEMENT_UNDO,
+	STATEMENT_WRITER,
+	STATEMENT_WRITER_ENDS,
+	STATEMENT_WRITER_IDENTITY,
 	STATEMENT_PROCESS,
 	STATEMENT_FIND_PROCESS,
 	STATEMENT_FIND_CALL,
@@ -24,6 +28,19 @@ enum statement {
 	STATEMENT_PRICE_LINE,
 	STATEMENT_LOSS,
 	STATEMENT_UNSEEN,
+	STATEMENT_OPEN_WRITER,
+	STATEMENT_SETTLE_ORPHAN,
+	STATEMENT_ADD_TARGET,
+	STATEMENT_FIND_TARGET,
+	STATEMENT_NEXT_SEQUENCE,
+	STATEMENT_ENQUEUE,
+	STATEMENT_DEQUEUE,
+	STATEMENT_DROPPED,
+	STATEMENT_TARGET,
+	STATEMENT_LEASE,
+	STATEMENT_RELEASE_LEASE,
+	STATEMENT_ADVANCE,
+	STATEMENT_SPOOL,
 	STATEMENT_CALLS,
 	STATEMENT_NEWEST_TRACE,
 	STATEMENT_FIND_TRACE,
@@ -47,6 +64,10 @@ struct ledger {
 	uint64_t pending;  /* events in it */
 	uint64_t lost;     /* events that were taken back after they had been accepted */
 	int lost_error;    /* why; told by the next commit */
+	int64_t target;    /* that calls are exported to as they settle; 0: none */
+	char *target_name;
+	int64_t backlog;   /* LIMIT_EXPORT_BACKLOG; a test's may be smaller */
+	uint64_t exported; /* calls that were given a sequence */
 };
 
 /** ledger_errno - the negative errno of an SQLite result. */
@@ -76,6 +97,43 @@ int ledger_event_begin(struct ledger *ledger);
 
 /** ledger_event_end - Return: r, or what went wrong at the end of a good one. */
 int ledger_event_end(struct ledger *ledger, int r);
+
+/** ledger_end_writer - this handle's writer came to its end. */
+void ledger_end_writer(struct ledger *ledger);
+
+/*
+ * ledger_writer_gone - has a writer ended, or died? One of another pid namespace that is not of an
+ *	earlier boot is never taken for gone, nor is a process that can not be looked at.
+ * Return: 0 or a negative errno.
+ */
+int ledger_writer_gone(struct ledger *ledger, int64_t writer, bool *ret_gone);
+
+/*
+ * ledger_find_target - the row of a target, made where it is new, in a transaction of its own.
+ * @ret_name: what it is called; the caller frees it.
+ * Return: 0; -EINVAL: empty, or longer than LIMIT_TARGET; another negative errno.
+ */
+int ledger_find_target(struct ledger *ledger, const char *url, int64_t *ret_id, char **ret_name);
+
+/* Within an event: a call that has just settled, where its writer exports. 0 or errno. */
+int ledger_export_call(struct ledger *ledger, int64_t call);
+
+/* Within an event: a loss; and that of calls which a target will not get. 0 or errno. */
+int ledger_put_loss(struct ledger *ledger, const struct loss_event *event);
+int ledger_write_not_exported(struct ledger *ledger, const char *target, uint64_t calls);
+
+/*
+ * ledger_read_calls - walk the rows of a statement that begins with the columns of a call.
+ * Return: 0, a negative errno, or fn's non-zero; the statement is reset.
+ */
+int ledger_read_calls(struct ledger *ledger, sqlite3_stmt *statement, ledger_call_fn fn,
+		      void *context);
+
+/* Of struct ledger_call's columns there are so many. */
+#define LEDGER_CALL_COLUMNS 31
+
+/** ledger_column_text - NULL for NULL; borrowed until the statement's next step. */
+const char *ledger_column_text(sqlite3_stmt *statement, int column);
 
 /* The words for an enumeration's values; what is out of range has the word for unknown. */
 const char *ledger_price_status_name(enum pricing_status status);

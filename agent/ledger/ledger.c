@@ -216,6 +216,7 @@ static int open_database(struct ledger **ret_ledger, const char *name, int flags
 
 	if (!ledger)
 		return -ENOMEM;
+	ledger->backlog = LIMIT_EXPORT_BACKLOG;
 	r = sqlite3_open_v2(name, &ledger->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	r = ledger_errno(ledger->db, r);
 	if (r == 0) {
@@ -394,53 +395,17 @@ uint64_t ledger_lost(const struct ledger *ledger)
 	return ledger->lost;
 }
 
-/* ---- the writer ---- */
-
-int ledger_begin_writer(struct ledger *ledger, const char *command, const char *version,
-			int64_t wall_ns, int64_t *ret_writer)
-{
-	static const char sql[] = "INSERT INTO writer (command, version, pid, started_ns)"
-				  " VALUES (:command, :version, :pid, :started_ns)";
-	sqlite3_stmt *statement = NULL;
-	int r = ledger_errno(ledger->db, sqlite3_prepare_v2(ledger->db, sql, -1, &statement, NULL));
-
-	if (r == 0) {
-		ledger_bind_text(statement, ":command", command, &r);
-		ledger_bind_text(statement, ":version", version, &r);
-		ledger_bind_int(statement, ":pid", getpid(), &r);
-		ledger_bind_int(statement, ":started_ns", wall_ns, &r);
-	}
-	if (r == 0)
-		r = ledger_run(ledger, statement);
-	sqlite3_finalize(statement);
-	if (r < 0)
-		return r;
-	ledger->writer = sqlite3_last_insert_rowid(ledger->db);
-	*ret_writer = ledger->writer;
-	return 0;
-}
-
-static void close_writer(struct ledger *ledger)
-{
-	char sql[96];
-
-	if (!ledger->writer)
-		return;
-	snprintf(sql, sizeof(sql), "UPDATE writer SET closed = 1 WHERE id = %lld",
-		 (long long)ledger->writer);
-	execute(ledger, sql);
-}
-
 void ledger_close(struct ledger *ledger)
 {
 	if (!ledger)
 		return;
 	if (ledger->db) {
 		ledger_commit(ledger);
-		close_writer(ledger);
+		ledger_end_writer(ledger);
 	}
 	for (size_t i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(ledger->statements[i]);
 	sqlite3_close(ledger->db);
+	free(ledger->target_name);
 	free(ledger);
 }

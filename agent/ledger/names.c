@@ -28,6 +28,7 @@ static const char *const causes[] = {
 	[CR_CAUSE_LIMIT] = "limit",
 	[CR_CAUSE_LEDGER] = "ledger",
 	[CR_CAUSE_UNDECODABLE] = "undecodable",
+	[CR_CAUSE_EXPORT] = "export",
 };
 
 static const char *const billings[] = {

@@ -194,4 +194,35 @@ static const char version_1[] =
 	"	c.completeness\n"
 	"FROM call c JOIN process p ON p.id = c.process LEFT JOIN bill b ON b.call = c.id;\n";
 
-const char *const ledger_migrations[LEDGER_VERSION] = {version_1};
+/*
+ * What is exported, and who a writer is, so that others see whether it lives: a pid alone comes
+ * again. No query was served by the index on all calls of a writer; the open ones are few.
+ */
+static const char version_2[] =
+	"ALTER TABLE writer ADD COLUMN start_ticks INTEGER;\n"
+	"ALTER TABLE writer ADD COLUMN boot_id TEXT;\n"
+	"ALTER TABLE writer ADD COLUMN pid_namespace INTEGER;\n"
+	"DROP INDEX call_writer;\n"
+	"CREATE INDEX call_open ON call (writer) WHERE settled IS NULL;\n"
+
+	"-- Where calls are exported to.\n"
+	"CREATE TABLE target (\n"
+	"	id INTEGER PRIMARY KEY,\n"
+	"	url TEXT NOT NULL UNIQUE, -- without user, password and query\n"
+	"	last_sequence INTEGER NOT NULL DEFAULT 0, -- that a call was given\n"
+	"	cursor INTEGER NOT NULL DEFAULT 0, -- last one that was delivered or given up\n"
+	"	lease_holder INTEGER REFERENCES writer, -- who exports; NULL: nobody\n"
+	"	lease_until_ns INTEGER NOT NULL DEFAULT 0,\n"
+	"	lost INTEGER NOT NULL DEFAULT 0, -- calls given up by the exporter\n"
+	"	dropped INTEGER NOT NULL DEFAULT 0 -- calls given up since too many waited\n"
+	") STRICT;\n"
+
+	"-- The queue of a target: the calls behind its cursor.\n"
+	"CREATE TABLE export (\n"
+	"	target INTEGER NOT NULL REFERENCES target,\n"
+	"	sequence INTEGER NOT NULL,\n"
+	"	call INTEGER NOT NULL REFERENCES call,\n"
+	"	PRIMARY KEY (target, sequence)\n"
+	") STRICT, WITHOUT ROWID;\n";
+
+const char *const ledger_migrations[LEDGER_VERSION] = {version_1, version_2};

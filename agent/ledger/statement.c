@@ -7,10 +7,27 @@
 
 #include "agent/util/text.h"
 
+/* As read_call.c takes them apart. */
+#define CALL_COLUMNS                                                                            \
+	"c.id, c.settled, c.trace_id, c.span_id, c.parent_span_id, c.start_ns, c.end_ns,"       \
+	" c.first_token_ns, c.operation, c.provider, c.request_model, c.response_model,"        \
+	" c.response_id, c.conversation_id, c.method, c.path, c.server_address, c.server_port," \
+	" c.http_status, c.error_type, c.key_fingerprint, c.cost_status, c.completeness,"       \
+	" c.card_version, c.capture, c.process, p.pid, p.name, p.executable,"                   \
+	" iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known"
+
 static const char *const texts[STATEMENTS] = {
 	[STATEMENT_SAVEPOINT] = "SAVEPOINT event",
 	[STATEMENT_RELEASE] = "RELEASE event",
 	[STATEMENT_UNDO] = "ROLLBACK TO event",
+
+	[STATEMENT_WRITER] =
+		"INSERT INTO writer (command, version, pid, started_ns, start_ticks, boot_id,"
+		" pid_namespace) VALUES (:command, :version, :pid, :started_ns, :start_ticks,"
+		" :boot_id, :pid_namespace)",
+	[STATEMENT_WRITER_ENDS] = "UPDATE writer SET closed = 1 WHERE id = :writer",
+	[STATEMENT_WRITER_IDENTITY] = "SELECT closed, boot_id, pid, start_ticks, pid_namespace"
+				      " FROM writer WHERE id = :writer",
 
 	[STATEMENT_PROCESS] =
 		"INSERT INTO process (boot_id, pid, start_ticks, parent_pid, parent_start_ticks,"
@@ -110,14 +127,47 @@ static const char *const texts[STATEMENTS] = {
 		" EXISTS (SELECT 1 FROM unseen WHERE time_ns = :time_ns AND writer < :writer"
 		" AND process IS :process AND executable IS :executable AND reason = :reason))",
 
+	[STATEMENT_OPEN_WRITER] =
+		"SELECT w.id FROM writer w WHERE w.id > :after AND w.id <> :self AND (:all"
+		" OR w.command = (SELECT command FROM writer WHERE id = :self))"
+		" AND EXISTS (SELECT 1 FROM call WHERE writer = w.id AND settled IS NULL)"
+		" ORDER BY w.id LIMIT 1",
+	/* What the response had told of its usage was not its last word: that is no bill. */
+	[STATEMENT_SETTLE_ORPHAN] =
+		"UPDATE call SET settled = (SELECT coalesce(max(settled), 0) + 1 FROM call),"
+		" end_ns = coalesce(end_ns, first_token_ns, start_ns), partial = partial | :cut,"
+		" completeness = 'partial',"
+		" cost_status = iif(billing = 'free', cost_status, 'unpriced'),"
+		" billing = iif(billing = 'free', billing, 'unknown')"
+		" WHERE id = (SELECT id FROM call WHERE writer = :writer AND settled IS NULL LIMIT 1)"
+		" RETURNING id",
+
+	[STATEMENT_ADD_TARGET] = "INSERT INTO target (url) VALUES (:url) ON CONFLICT DO NOTHING",
+	[STATEMENT_FIND_TARGET] = "SELECT id FROM target WHERE url = :url",
+	[STATEMENT_NEXT_SEQUENCE] = "UPDATE target SET last_sequence = last_sequence + 1"
+				    " WHERE id = :target RETURNING last_sequence, cursor",
+	[STATEMENT_ENQUEUE] = "INSERT INTO export (target, sequence, call)"
+			      " VALUES (:target, :sequence, :call)",
+	[STATEMENT_DEQUEUE] = "DELETE FROM export WHERE target = :target AND sequence <= :cursor",
+	[STATEMENT_DROPPED] = "UPDATE target SET cursor = :cursor, dropped = dropped + :dropped"
+			      " WHERE id = :target",
+	[STATEMENT_TARGET] = "SELECT last_sequence, cursor, lease_holder, lease_until_ns"
+			     " FROM target WHERE id = :target",
+	[STATEMENT_LEASE] = "UPDATE target SET lease_holder = :writer, lease_until_ns = :until"
+			    " WHERE id = :target",
+	[STATEMENT_RELEASE_LEASE] = "UPDATE target SET lease_holder = NULL, lease_until_ns = 0"
+				    " WHERE id = :target AND lease_holder = :writer",
+	/* The cursor may be ahead: a writer drops what is too much. */
+	[STATEMENT_ADVANCE] = "UPDATE target SET cursor = max(cursor, :cursor),"
+			      " lost = lost + :lost WHERE id = :target",
+	[STATEMENT_SPOOL] =
+		"SELECT " CALL_COLUMNS ", e.sequence, p.boot_id, p.cgroup, p.service_name,"
+		" p.start_ticks, p.parent_pid, p.uid FROM export e JOIN call c ON c.id = e.call"
+		" LEFT JOIN process p ON p.id = c.process"
+		" WHERE e.target = :target AND e.sequence > :after ORDER BY e.sequence LIMIT :limit",
+
 	[STATEMENT_CALLS] =
-		"SELECT c.id, c.settled, c.trace_id, c.span_id, c.parent_span_id, c.start_ns,"
-		" c.end_ns, c.first_token_ns, c.operation, c.provider, c.request_model,"
-		" c.response_model, c.response_id, c.conversation_id, c.method, c.path,"
-		" c.server_address, c.server_port, c.http_status, c.error_type, c.key_fingerprint,"
-		" c.cost_status, c.completeness, c.card_version, c.capture, c.process, p.pid, p.name,"
-		" p.executable, iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known"
-		" FROM call c LEFT JOIN process p ON p.id = c.process"
+		"SELECT " CALL_COLUMNS " FROM call c LEFT JOIN process p ON p.id = c.process"
 		" WHERE (:writer = 0 OR c.writer = :writer)"
 		" AND c.start_ns >= :since AND c.start_ns < :until"
 		" AND (:trace_id IS NULL OR c.trace_id = :trace_id)"

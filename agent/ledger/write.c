@@ -125,7 +125,7 @@ static int find_any_process(struct ledger *ledger, const struct process_key *key
 	return key->pid ? ledger_find_process(ledger, key, ret_id) : 0;
 }
 
-static int write_loss(struct ledger *ledger, const struct loss_event *event)
+int ledger_put_loss(struct ledger *ledger, const struct loss_event *event)
 {
 	sqlite3_stmt *statement;
 	int64_t process;
@@ -149,7 +149,7 @@ int ledger_write_loss(struct ledger *ledger, const struct loss_event *event)
 {
 	int r = ledger_event_begin(ledger);
 
-	return r < 0 ? r : ledger_event_end(ledger, write_loss(ledger, event));
+	return r < 0 ? r : ledger_event_end(ledger, ledger_put_loss(ledger, event));
 }
 
 /* ---- what was not seen ---- */

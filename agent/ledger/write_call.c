@@ -368,7 +368,9 @@ static int write_call(struct ledger *ledger, const struct call_event *event)
 		r = drop_parts(ledger, found.id);
 	if (r == 0)
 		r = put_call(ledger, event, &ids, &found.id);
-	return r < 0 ? r : write_parts(ledger, event, found.id);
+	if (r == 0)
+		r = write_parts(ledger, event, found.id);
+	return r == 0 && event->type == CALL_END ? ledger_export_call(ledger, found.id) : r;
 }
 
 int ledger_write_call(struct ledger *ledger, const struct call_event *event)

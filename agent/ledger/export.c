@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls into the queue of the target that their writer exports to. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/ledger/internal.h"
+#include "agent/ledger/spool.h"
+#include "agent/limits.h"
+#include "agent/util/clock.h"
+
+/* A target beyond its backlog drops this share of it at once, so that few calls pay for it. */
+#define BACKLOG_STEPS 100
+
+/* What tells one target from another, and may be shown: without user, password and query. */
+static char *target_name(const char *url)
+{
+	const char *authority = strstr(url, "://"), *at;
+	size_t scheme, host, path;
+	char *name;
+
+	authority = authority ? authority + 3 : url;
+	scheme = (size_t)(authority - url);
+	host = strcspn(authority, "/?#");
+	at = memrchr(authority, '@', host);
+	if (at)
+		authority = at + 1;
+	path = strcspn(authority, "?#");
+	name = malloc(scheme + path + 1);
+	if (!name)
+		return NULL;
+	memcpy(name, url, scheme);
+	memcpy(name + scheme, authority, path);
+	name[scheme + path] = '\0';
+	return name;
+}
+
+static int find_target(struct ledger *ledger, const char *name, int64_t *ret_id)
+{
+	sqlite3_stmt *statement;
+	int r = ledger_statement(ledger, STATEMENT_ADD_TARGET, &statement);
+
+	if (r == 0)
+		ledger_bind_text(statement, ":url", name, &r);
+	if (r == 0)
+		r = ledger_run(ledger, statement);
+	if (r == 0)
+		r = ledger_statement(ledger, STATEMENT_FIND_TARGET, &statement);
+	if (r == 0)
+		ledger_bind_text(statement, ":url", name, &r);
+	if (r == 0)
+		r = ledger_step(ledger, statement);
+	if (r != 1)
+		return r < 0 ? r : -EBADMSG;
+	*ret_id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
+}
+
+int ledger_find_target(struct ledger *ledger, const char *url, int64_t *ret_id, char **ret_name)
+{
+	int64_t id = 0;
+	char *name;
+	int r;
+
+	if (!*url || strlen(url) >= LIMIT_TARGET)
+		return -EINVAL;
+	name = target_name(url);
+	if (!name)
+		return -ENOMEM;
+	r = ledger_event_begin(ledger);
+	if (r == 0)
+		r = ledger_event_end(ledger, find_target(ledger, name, &id));
+	if (r == 0)
+		r = ledger_commit(ledger);
+	if (r < 0) {
+		free(name);
+		return r;
+	}
+	*ret_id = id;
+	*ret_name = name;
+	return 0;
+}
+
+int ledger_export(struct ledger *ledger, const char *url)
+{
+	int64_t target;
+	char *name;
+	int r = ledger_find_target(ledger, url, &target, &name);
+
+	if (r < 0)
+		return r;
+	free(ledger->target_name);
+	ledger->target_name = name;
+	ledger->target = target;
+	return 0;
+}
+
+uint64_t ledger_exported(const struct ledger *ledger)
+{
+	return ledger->exported;
+}
+
+int ledger_write_not_exported(struct ledger *ledger, const char *target, uint64_t calls)
+{
+	struct loss_event loss = {
+		.cause = CR_CAUSE_EXPORT,
+		.name = target,
+		.records = calls,
+		.wall_ns = ledger_wall(clock_boot_ns(), clock_wall_offset_ns()),
+	};
+
+	return ledger_put_loss(ledger, &loss);
+}
+
+/* What is dropped counts as given up: the cursor passes it. */
+static int drop_oldest(struct ledger *ledger, int64_t cursor)
+{
+	sqlite3_stmt *statement;
+	int r = ledger_statement(ledger, STATEMENT_DEQUEUE, &statement);
+	int64_t dropped;
+
+	if (r == 0) {
+		ledger_bind_int(statement, ":target", ledger->target, &r);
+		ledger_bind_int(statement, ":cursor", cursor, &r);
+	}
+	if (r == 0)
+		r = ledger_run(ledger, statement);
+	dropped = sqlite3_changes64(ledger->db);
+	if (r == 0)
+		r = ledger_statement(ledger, STATEMENT_DROPPED, &statement);
+	if (r == 0) {
+		ledger_bind_int(statement, ":target", ledger->target, &r);
+		ledger_bind_int(statement, ":cursor", cursor, &r);
+		ledger_bind_int(statement, ":dropped", dropped, &r);
+	}
+	if (r == 0)
+		r = ledger_run(ledger, statement);
+	return r < 0 ? r
+		     : ledger_write_not_exported(ledger, ledger->target_name, (uint64_t)dropped);
+}
+
+static int next_sequence(struct ledger *ledger, int64_t *ret_sequence, int64_t *ret_cursor)
+{
+	sqlite3_stmt *statement;
+	int r = ledger_statement(ledger, STATEMENT_NEXT_SEQUENCE, &statement);
+
+	if (r == 0)
+		ledger_bind_int(statement, ":target", ledger->target, &r);
+	if (r == 0)
+		r = ledger_step(ledger, statement);
+	if (r != 1)
+		return r < 0 ? r : -EBADMSG;
+	*ret_sequence = sqlite3_column_int64(statement, 0);
+	*ret_cursor = sqlite3_column_int64(statement, 1);
+	return ledger_run(ledger, statement);
+}
+
+int ledger_export_call(struct ledger *ledger, int64_t call)
+{
+	int64_t sequence = 0, cursor = 0, backlog = ledger->backlog;
+	sqlite3_stmt *statement;
+	int r;
+
+	if (!ledger->target)
+		return 0;
+	r = next_sequence(ledger, &sequence, &cursor);
+	if (r == 0)
+		r = ledger_statement(ledger, STATEMENT_ENQUEUE, &statement);
+	if (r < 0)
+		return r;
+	ledger_bind_int(statement, ":target", ledger->target, &r);
+	ledger_bind_int(statement, ":sequence", sequence, &r);
+	ledger_bind_int(statement, ":call", call, &r);
+	if (r == 0)
+		r = ledger_run(ledger, statement);
+	if (r == 0 && sequence - cursor > backlog)
+		r = drop_oldest(ledger, sequence - backlog + backlog / BACKLOG_STEPS);
+	if (r == 0)
+		ledger->exported++;
+	return r;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows into calls, with their charges and attributes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/ledger/internal.h"
+#include "agent/ledger/texts.h"
+#include "agent/limits.h"
+
+/* What comes out of other statements for one call. */
+struct parts {
+	struct texts texts;
+	struct ledger_charge *charges;
+	struct attribute *attributes;
+};
+
+const char *ledger_column_text(sqlite3_stmt *statement, int column)
+{
+	return (const char *)sqlite3_column_text(statement, column);
+}
+
+static int read_usage(struct ledger *ledger, int64_t charge, struct pricing_usage *usage)
+{
+	sqlite3_stmt *statement;
+	int r = ledger_statement(ledger, STATEMENT_USAGES, &statement);
+
+	if (r == 0)
+		ledger_bind_int(statement, ":charge", charge, &r);
+	if (r < 0)
+		return r;
+	while ((r = ledger_step(ledger, statement)) == 1) {
+		const char *name = ledger_column_text(statement, 0);
+		int bucket = name ? pricing_bucket_by_name(name) : -1;
+
+		if (bucket >= 0)
+			pricing_usage_set(usage, (enum pricing_bucket)bucket,
+					  (uint64_t)sqlite3_column_int64(statement, 1));
+	}
+	return r;
+}
+
+static int read_charge(struct ledger *ledger, sqlite3_stmt *statement, struct texts *texts,
+		       struct ledger_charge *charge)
+{
+	const char **const columns[] = {&charge->model, &charge->tier, &charge->region,
+					&charge->variant};
+	const char *status = ledger_column_text(statement, 5);
+	int r = 0;
+
+	memset(charge, 0, sizeof(*charge));
+	for (int i = 0; r == 0 && i < 4; i++)
+		r = texts_keep(texts, statement, i + 1, columns[i]);
+	if (r == 0)
+		r = texts_keep(texts, statement, 6, &charge->missing);
+	if (r == 0)
+		r = texts_keep(texts, statement, 7, &charge->currency);
+	charge->status = ledger_price_status_by_name(status ? status : "");
+	charge->amount = sqlite3_column_int64(statement, 8);
+	return r < 0 ? r : read_usage(ledger, sqlite3_column_int64(statement, 0), &charge->usage);
+}
+
+static int read_charges(struct ledger *ledger, struct parts *parts, struct ledger_call *call)
+{
+	sqlite3_stmt *statement;
+	size_t n = 0;
+	int r = ledger_statement(ledger, STATEMENT_CHARGES, &statement);
+
+	if (r == 0)
+		ledger_bind_int(statement, ":call", call->id, &r);
+	if (r < 0)
+		return r;
+	while (n < LIMIT_CHARGES && (r = ledger_step(ledger, statement)) == 1) {
+		r = read_charge(ledger, statement, &parts->texts, &parts->charges[n++]);
+		if (r < 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	call->charges = parts->charges;
+	call->n_charges = n;
+	return r < 0 ? r : 0;
+}
+
+static int read_attributes(struct ledger *ledger, struct parts *parts, struct ledger_call *call)
+{
+	sqlite3_stmt *statement;
+	size_t n = 0;
+	int r = ledger_statement(ledger, STATEMENT_ATTRIBUTES, &statement);
+
+	if (r == 0)
+		ledger_bind_int(statement, ":call", call->id, &r);
+	if (r < 0)
+		return r;
+	while (n < LIMIT_ATTRIBUTES && (r = ledger_step(ledger, statement)) == 1) {
+		r = texts_keep(&parts->texts, statement, 0, &parts->attributes[n].name);
+		if (r == 0)
+			r = texts_keep(&parts->texts, statement, 1, &parts->attributes[n].value);
+		if (r < 0)
+			break;
+		n++;
+	}
+	sqlite3_reset(statement);
+	call->attributes = parts->attributes;
+	call->n_attributes = n;
+	return r < 0 ? r : 0;
+}
+
+static enum cost_status cost_status_by_name(const char *name)
+{
+	for (unsigned int i = COST_UNPRICED; i <= COST_FREE; i++) {
+		if (name && !strcmp(name, ledger_cost_status_name(i)))
+			return i;
+	}
+	return COST_UNPRICED;
+}
+
+/* Columns of STATEMENT_CALLS, in its order. */
+static void read_call(sqlite3_stmt *statement, struct ledger_call *call)
+{
+	int64_t *const numbers[] = {
+		&call->id, &call->settled,  NULL,          NULL,
+		NULL,      &call->start_ns, &call->end_ns, &call->first_token_ns};
+	const char **const texts[] = {
+		&call->operation,      &call->provider,    &call->request_model,
+		&call->response_model, &call->response_id, &call->conversation_id,
+		&call->method,         &call->path,        &call->server_address,
+	};
+
+	memset(call, 0, sizeof(*call));
+	for (int i = 0; i < 8; i++) {
+		if (numbers[i])
+			*numbers[i] = sqlite3_column_int64(statement, i);
+	}
+	call->trace_id = ledger_column_text(statement, 2);
+	call->span_id = ledger_column_text(statement, 3);
+	call->parent_span_id = ledger_column_text(statement, 4);
+	for (int i = 0; i < 9; i++)
+		*texts[i] = ledger_column_text(statement, 8 + i);
+	call->server_port = sqlite3_column_int64(statement, 17);
+	call->http_status = sqlite3_column_int64(statement, 18);
+	call->error_type = ledger_column_text(statement, 19);
+	call->key_fingerprint = ledger_column_text(statement, 20);
+	call->cost_status = cost_status_by_name(ledger_column_text(statement, 21));
+	call->completeness = ledger_column_text(statement, 22);
+	call->card_version = ledger_column_text(statement, 23);
+	call->capture = ledger_column_text(statement, 24);
+	call->process = sqlite3_column_int64(statement, 25);
+	call->pid = sqlite3_column_int64(statement, 26);
+	call->process_name = ledger_column_text(statement, 27);
+	call->executable = ledger_column_text(statement, 28);
+	call->arguments = ledger_column_text(statement, 29);
+	call->provider_known = sqlite3_column_int(statement, 30);
+}
+
+static int walk_calls(struct ledger *ledger, sqlite3_stmt *statement, struct parts *parts,
+		      ledger_call_fn fn, void *context)
+{
+	struct ledger_call call;
+	int r;
+
+	while ((r = ledger_step(ledger, statement)) == 1) {
+		read_call(statement, &call);
+		r = read_charges(ledger, parts, &call);
+		if (r == 0)
+			r = read_attributes(ledger, parts, &call);
+		if (r == 0)
+			r = fn(context, &call);
+		texts_clear(&parts->texts);
+		if (r)
+			break;
+	}
+	sqlite3_reset(statement);
+	return r;
+}
+
+int ledger_read_calls(struct ledger *ledger, sqlite3_stmt *statement, ledger_call_fn fn,
+		      void *context)
+{
+	struct parts parts = {
+		.charges = calloc(LIMIT_CHARGES, sizeof(*parts.charges)),
+		.attributes = calloc(LIMIT_ATTRIBUTES, sizeof(*parts.attributes)),
+	};
+	int r = -ENOMEM;
+
+	if (parts.charges && parts.attributes)
+		r = walk_calls(ledger, statement, &parts, fn, context);
+	texts_free(&parts.texts);
+	free(parts.charges);
+	free(parts.attributes);
+	return r;
+}
