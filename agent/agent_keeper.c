@@ -180,8 +180,12 @@ static int settle_orphans(struct keeper *keeper, bool own)
 	struct loss_event loss = {.cause = CR_CAUSE_KILLED,
 				  .name = "the worker ended in the middle of its work",
 				  .wall_ns = now_ns()};
-	int r = ledger_settle_orphans(keeper->ledger, own, &loss.records);
+	uint64_t own_calls = 0;
+	int r = ledger_settle_orphans(keeper->ledger, false, &loss.records);
 
+	if (r == 0 && own)
+		r = ledger_settle_own(keeper->ledger, &own_calls);
+	loss.records += own_calls;
 	keeper->settled |= loss.records > 0;
 	/* Between two calls too something may have been on its way. */
 	if (own && !loss.records)

@@ -83,3 +83,13 @@ int ledger_settle_orphans(struct ledger *ledger, bool all, uint64_t *ret_calls)
 		*ret_calls = calls;
 	return r;
 }
+
+int ledger_settle_own(struct ledger *ledger, uint64_t *ret_calls)
+{
+	uint64_t calls = 0;
+	int r = settle_writer(ledger, ledger->writer, &calls);
+
+	if (r == 0)
+		*ret_calls = calls;
+	return r;
+}

@@ -32,6 +32,9 @@ uint64_t ledger_exported(const struct ledger *ledger);
  */
 int ledger_settle_orphans(struct ledger *ledger, bool all, uint64_t *ret_calls);
 
+/** ledger_settle_own - as ledger_settle_orphans(), the calls that this writer itself left open. */
+int ledger_settle_own(struct ledger *ledger, uint64_t *ret_calls);
+
 /* What one reader of a spool keeps; on a ledger handle of its own, in a thread of its own. */
 struct ledger_spool;
 
