@@ -311,8 +311,8 @@ static int start_attacher(struct agent *agent)
 	int r;
 
 	agent->opts = (struct ebpf_opts){
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
+		.uid = agent->config.worker_uid,
+		.gid = agent->config.worker_gid,
 		.find_sites = site_find,
 		.describe = proc_record,
 		.search = tls_inside_fd,

@@ -141,16 +141,43 @@ static __always_inline __u64 wake_flag(__u64 size)
 
 /* ---- processes ---- */
 
-/* The thread group id of the current task, as the attacher counts; 0 outside its namespace. */
+/* Pid namespaces within each other (MAX_PID_NS_LEVEL), and the first. */
+#define NAMESPACES_MAX 33
+
+/* The thread group id of any task, as the attacher counts; 0 outside its namespace. */
+static __always_inline __u32 group_of(struct task_struct *task)
+{
+	struct pid *pid;
+	unsigned int level;
+
+	if (!namespace_inode)
+		return BPF_CORE_READ(task, tgid);
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
+	for (unsigned int i = 0; i < NAMESPACES_MAX && i <= level; i++) {
+		struct upid number;
+
+		if (bpf_probe_read_kernel(
+			    &number, sizeof(number),
+			    (char *)__builtin_preserve_access_index(&pid->numbers[0]) +
+				    i * sizeof(number)))
+			return 0;
+		if (BPF_CORE_READ(number.ns, ns.inum) == namespace_inode)
+			return number.nr;
+	}
+	return 0;
+}
+
+/* As group_of(). The helper knows tasks of that very namespace, and none of those within it. */
 static __always_inline __u32 current_group(void)
 {
 	struct bpf_pidns_info info = {};
 
 	if (!namespace_inode)
 		return bpf_get_current_pid_tgid() >> 32;
-	if (bpf_get_ns_current_pid_tgid(namespace_device, namespace_inode, &info, sizeof(info)))
-		return 0;
-	return info.tgid;
+	if (!bpf_get_ns_current_pid_tgid(namespace_device, namespace_inode, &info, sizeof(info)))
+		return info.tgid;
+	return group_of((struct task_struct *)bpf_get_current_task());
 }
 
 /* ---- operations ---- */

@@ -32,9 +32,10 @@ enum capture_function {
 #define CAPTURE_STRANGERS_MAX 16384
 
 /* Events of the lifecycle ring only, each a struct cr_exec. */
-#define CAPTURE_EVENT_CONNECT 0x8000  /* a process opened a TCP connection */
-#define CAPTURE_EVENT_STRANGER 0x8001 /* a process that is not captured called a probed function \
-				       */
+#define CAPTURE_EVENT_CONNECT 0x8000 /* a process opened a TCP connection */
+#define CAPTURE_EVENT_STRANGER                                            \
+	0x8001 /* a process that is not captured called a probed function \
+		*/
 
 /* CR_EXEC on the lifecycle ring. */
 struct capture_began {

@@ -83,33 +83,6 @@ static __always_inline void emit_exit(void *to, const struct capture_process *pr
 	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
-/* Pid namespaces within each other (MAX_PID_NS_LEVEL), and the first. */
-#define NAMESPACES_MAX 33
-
-/* The thread group id of any task, as the attacher counts; 0 outside its namespace. */
-static __always_inline __u32 group_of(struct task_struct *task)
-{
-	struct pid *pid;
-	unsigned int level;
-
-	if (!namespace_inode)
-		return BPF_CORE_READ(task, tgid);
-	pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	level = BPF_CORE_READ(pid, level);
-	for (unsigned int i = 0; i < NAMESPACES_MAX && i <= level; i++) {
-		struct upid number;
-
-		if (bpf_probe_read_kernel(
-			    &number, sizeof(number),
-			    (char *)__builtin_preserve_access_index(&pid->numbers[0]) +
-				    i * sizeof(number)))
-			return 0;
-		if (BPF_CORE_READ(number.ns, ns.inum) == namespace_inode)
-			return number.nr;
-	}
-	return 0;
-}
-
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,28 +183,47 @@ static int check_sites(const struct seam_message *answer, struct probe_site *sit
 	return answer->value;
 }
 
+static int ask_once(struct finder *finder, int fd, struct seam_message *answer,
+		    struct probe_site sites[LIMIT_SITES])
+{
+	struct seam_message question = {.type = SEAM_FIND};
+	int r = finder->socket < 0 ? start(finder) : 0;
+
+	if (r == 0)
+		r = seam_send(finder->socket, &question, NULL, &fd, 1);
+	if (r == 0)
+		r = seam_receive(finder->socket, answer, sites,
+				 LIMIT_SITES * sizeof(struct probe_site), NULL, ANSWER_MS);
+	if (r < 0)
+		stop(finder);
+	return r;
+}
+
 int finder_ask(struct finder *finder, int fd, struct probe_site *ret_sites)
 {
-	struct seam_message question = {.type = SEAM_FIND}, answer;
 	struct probe_site sites[LIMIT_SITES];
-	int r;
+	struct seam_message answer;
+	int r = ask_once(finder, fd, &answer, sites);
 
-	if (finder->socket < 0) {
-		r = start(finder);
-		if (r < 0)
-			return r;
-	}
-	r = seam_send(finder->socket, &question, NULL, &fd, 1);
-	if (!r)
-		r = seam_receive(finder->socket, &answer, sites, sizeof(sites), NULL, ANSWER_MS);
-	if (!r) {
-		r = check_sites(&answer, sites);
-		if (r > 0)
-			memcpy(ret_sites, sites, (size_t)r * sizeof(*sites));
+	/* It may have died before: that says nothing of this file. */
+	if (r == -EPIPE)
+		r = ask_once(finder, fd, &answer, sites);
+	if (r < 0)
 		return r;
-	}
-	stop(finder);
+	r = check_sites(&answer, sites);
+	if (r > 0)
+		memcpy(ret_sites, sites, (size_t)r * sizeof(*sites));
 	return r;
+}
+
+void finder_revive(struct finder *finder)
+{
+	struct pollfd socket = {.fd = finder->socket, .events = POLLIN};
+
+	if (finder->socket >= 0 && poll(&socket, 1, 0) == 1 && socket.revents & POLLHUP)
+		stop(finder);
+	if (finder->socket < 0)
+		start(finder);
 }
 
 int finder_search(struct finder *finder, int fd)

@@ -19,6 +19,9 @@ int finder_new(struct finder **ret_finder, const struct ebpf_opts *opts);
  */
 int finder_ask(struct finder *finder, int fd, struct probe_site *ret_sites);
 
+/** finder_revive - make it anew where it has died, but for a search that is on its way. */
+void finder_revive(struct finder *finder);
+
 #define FINDER_NAME_MAX 64
 
 /*

@@ -158,6 +158,8 @@ int host_sweep(struct attacher *attacher)
 	struct watched *watched;
 	size_t cursor = 0;
 
+	finder_revive(attacher->finder);
+	searches_revive(attacher->searches);
 	processes_tell_all(attacher->processes, false);
 	while ((watched = processes_next(attacher->processes, &cursor)))
 		if (watched->connected_ns && now - watched->connected_ns > SILENT_NS)

@@ -167,6 +167,13 @@ int searches_add(struct searches *searches, const struct buffer *hello, int fd)
 	return ask_next(searches);
 }
 
+void searches_revive(struct searches *searches)
+{
+	/* Of one that dies of a search the answer tells. */
+	if (!searches->asked)
+		finder_revive(searches->finder);
+}
+
 int searches_end(struct searches *searches)
 {
 	int r = 0;

@@ -25,6 +25,9 @@ int searches_new(struct searches **ret_searches, const struct ebpf_opts *opts, s
  */
 int searches_add(struct searches *searches, const struct buffer *hello, int fd);
 
+/** searches_revive - its finder may have died. */
+void searches_revive(struct searches *searches);
+
 /** searches_end - tell those that still wait, without a search. */
 int searches_end(struct searches *searches);
 
