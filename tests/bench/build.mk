@@ -4,6 +4,7 @@
 
 BENCH = $(B)/tests/bench/tls_pair $(B)/tests/bench/whole_capture $(B)/tests/bench/price \
 	$(B)/tests/bench/spawn
+BENCH += $(B)/tests/bench/ledger
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)

@@ -4,7 +4,7 @@
 
 usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]]
 
-Parts: tls, replay, memory, start, price. What is compared is measured in turn, in several rounds of
+Parts: tls, replay, memory, start, price, ledger. What is compared is measured in turn, in several rounds of
 one run, and of each the median is taken: from run to run a machine's speed differs by more than
 what is looked for.
 """
@@ -222,8 +222,26 @@ def measure_price(bench):
     bench.row("tollspan price, from start to end", statistics.median(cold) / 1e6, "ms")
 
 
+# ---- the ledger ----
+
+def measure_ledger(bench):
+    """A file of its own each time: pages of an old one would be read."""
+    def run():
+        folder = tempfile.mkdtemp(dir=bench.scratch)
+        found = json.loads(bench.run([bench.program("ledger"), f"{folder}/ledger.db"]).stdout)
+        shutil.rmtree(folder)
+        return found
+
+    results = in_turn(bench.rounds, {"ledger": run})["ledger"]
+    for name, title in (("stored_per_s", "calls that a ledger stores: begin, settle, queue"),
+                        ("settled_per_s", "  settle and queue alone"),
+                        ("read_per_s", "calls that an exporter reads of it")):
+        bench.row(title, statistics.median(found[name] for found in results), "/s")
+
+
 PARTS = {"tls": measure_tls, "replay": measure_replay, "memory": measure_memory,
          "start": measure_start, "price": measure_price}
+PARTS["ledger"] = measure_ledger
 
 
 def digits(value):
