@@ -3,7 +3,7 @@
 #	make bench	what it costs: a table, and build/bench.json
 
 BENCH = $(B)/tests/bench/tls_pair $(B)/tests/bench/whole_capture $(B)/tests/bench/price \
-	$(B)/tests/bench/spawn $(B)/tests/bench/sse_load
+	$(B)/tests/bench/spawn $(B)/tests/bench/sse_load $(B)/tests/bench/ledger
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)

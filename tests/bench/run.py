@@ -4,8 +4,8 @@
 
 usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]] [agent.py's options]
 
-Parts: tls, replay, memory, start, price, agent. What is compared is measured in turn, in several
-rounds of one run, and of each the median is taken: from run to run a machine's speed differs by
+Parts: tls, replay, memory, start, price, ledger, agent. What is compared is measured in turn, in
+several rounds of one run, and of each the median is taken: from run to run a machine's speed differs by
 more than what is looked for. The agent has one round, and its figures are of that.
 """
 
@@ -219,6 +219,23 @@ def measure_price(bench):
     bench.row("tollspan price, from start to end", statistics.median(cold) / 1e6, "ms")
 
 
+# ---- the ledger ----
+
+def measure_ledger(bench):
+    """A file of its own each time: pages of an old one would be read."""
+    def run():
+        folder = tempfile.mkdtemp(dir=bench.scratch)
+        found = json.loads(bench.run([bench.program("ledger"), f"{folder}/ledger.db"]).stdout)
+        shutil.rmtree(folder)
+        return found
+
+    results = in_turn(bench.rounds, {"ledger": run})["ledger"]
+    for name, title in (("stored_per_s", "calls that a ledger stores: begin, settle, queue"),
+                        ("settled_per_s", "  settle and queue alone"),
+                        ("read_per_s", "calls that an exporter reads of it")):
+        bench.row(title, statistics.median(found[name] for found in results), "/s")
+
+
 # ---- the agent ----
 
 def agent_calls(bench, told):
@@ -267,7 +284,8 @@ def measure_agent(bench):
 
 
 PARTS = {"tls": measure_tls, "replay": measure_replay, "memory": measure_memory,
-         "start": measure_start, "price": measure_price, "agent": measure_agent}
+         "start": measure_start, "price": measure_price, "ledger": measure_ledger,
+         "agent": measure_agent}
 
 
 def digits(value):
