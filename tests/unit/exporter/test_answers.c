@@ -444,6 +444,20 @@ TEST(refusal_of_everything_does_not_empty_the_spool)
 	run_end(&run);
 }
 
+TEST(refusal_of_everything_is_given_up_slowly)
+{
+	uint64_t start;
+
+	run_prepare(&run, refuse_all_then_take, 40);
+	run.config.give_up_ms = 200;
+	start = now_ms();
+	run_start(&run);
+	CHECK(run_wait_cursor(&run, 40));
+	CHECK(now_ms() - start >= 2 * 200);
+	CHECK_INT(run.spool.lost[EXPORTER_REJECTED], 40);
+	run_end(&run);
+}
+
 static enum action refuse_caller(struct server *server, const struct request *request, int number)
 {
 	static const char *const statuses[] = {"401 Unauthorized", "403 Forbidden", "404 Not Found",
