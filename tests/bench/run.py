@@ -4,8 +4,8 @@
 
 usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]] [agent.py's options]
 
-Parts: tls, replay, memory, start, price, ledger, agent. What is compared is measured in turn, in
-several rounds of one run, and of each the median is taken: from run to run a machine's speed differs by
+Parts: tls, replay, memory, start, price, ledger, export, agent. What is compared is measured in
+turn, in several rounds of one run, and of each the median is taken: from run to run a machine's speed differs by
 more than what is looked for. The agent has one round, and its figures are of that.
 """
 
@@ -219,6 +219,33 @@ def measure_price(bench):
     bench.row("tollspan price, from start to end", statistics.median(cold) / 1e6, "ms")
 
 
+# ---- spans on the wire ----
+
+EXPORT_KINDS = (("calls_of_ten_in_a_trace", "ten spans a trace"),
+                ("all_random", "with parent and first token"))
+
+
+def measure_export(bench):
+    """Sizes are the same in each run; of the speeds the median is taken."""
+    runs = [json.loads(bench.run([bench.program("export")]).stdout) for _ in range(bench.rounds)]
+    sizes = runs[0]
+    for size in ("100", "1000", "10000"):
+        for compression in ("zstd", "gzip", "none"):
+            goal = 90 if (size, compression) == ("1000", "zstd") else None
+            note = f"{sizes['typical']['attributes']:.1f} attributes a span" if goal else ""
+            bench.row(f"a span in batches of {int(size):,}, {compression}",
+                      sizes["typical"][size][compression], "bytes", goal, note=note)
+    for kind, title in EXPORT_KINDS:
+        bench.row(f"  in 1,000, zstd, {title}", sizes[kind]["1000"]["zstd"], "bytes")
+    for level, found in sizes["zstd_levels"]["1000"].items():
+        us = statistics.median(run["zstd_levels"]["1000"][level]["us"] for run in runs)
+        bench.row(f"  in 1,000, zstd level {level}", found["bytes"], "bytes",
+                  note=f"{us:.1f} µs a span")
+    for compression in ("zstd", "gzip", "none"):
+        speed = statistics.median(run["spans_a_second"][compression] for run in runs)
+        bench.row(f"encoding and compressing, {compression}", speed / 1000, "k/s")
+
+
 # ---- the ledger ----
 
 def measure_ledger(bench):
@@ -285,7 +312,7 @@ def measure_agent(bench):
 
 PARTS = {"tls": measure_tls, "replay": measure_replay, "memory": measure_memory,
          "start": measure_start, "price": measure_price, "ledger": measure_ledger,
-         "agent": measure_agent}
+         "export": measure_export,         "agent": measure_agent}
 
 
 def digits(value):
