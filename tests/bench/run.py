@@ -5,8 +5,8 @@
 usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]] [agent.py's options]
 
 Parts: tls, replay, memory, start, price, ledger, export, agent. What is compared is measured in
-turn, in several rounds of one run, and of each the median is taken: from run to run a machine's speed differs by
-more than what is looked for. The agent has one round, and its figures are of that.
+turn, in several rounds of one run, and of each the median is taken: from run to run a machine's
+speed differs by more than what is looked for. The agent has one round, and its figures are of that.
 """
 
 import argparse
@@ -312,7 +312,7 @@ def measure_agent(bench):
 
 PARTS = {"tls": measure_tls, "replay": measure_replay, "memory": measure_memory,
          "start": measure_start, "price": measure_price, "ledger": measure_ledger,
-         "export": measure_export,         "agent": measure_agent}
+         "export": measure_export, "agent": measure_agent}
 
 
 def digits(value):
