@@ -38,6 +38,8 @@ def allowed(source, header):
     if source == "agent/pipeline.c":
         return header == "agent/pipeline.h" or of[0] == "agent" and of[1] in PIPELINE
     if parts[0] == "agent" and len(parts) == 2:
+        if header == "exporter/exporter.h":
+            return True
         return of[0] == "agent" and (len(of) == 2 or of[1] in PROGRAM)
     if parts[0] == "agent":
         return of[:2] == parts[:2]
