@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "agent/event_wire.h"
+#include "agent/export_config.h"
 #include "agent/export_rows.h"
 #include "agent/ledger/ledger.h"
 #include "agent/ledger/query.h"
@@ -303,14 +304,6 @@ static int on_attacher(void *context, int fd, uint32_t events)
 
 /* ---- start and end ---- */
 
-static void tell(void *context, enum exporter_news news, const char *text)
-{
-	if (news == EXPORTER_RECOVERED)
-		log_notice("export: %s", text);
-	else
-		log_error("export: %s", text);
-}
-
 static int open_rows(struct keeper *keeper, char *error, size_t size)
 {
 	const struct exporter_config *config = &keeper->config->exporter;
@@ -320,8 +313,8 @@ static int open_rows(struct keeper *keeper, char *error, size_t size)
 		return 0;
 	r = ledger_export(keeper->ledger, export_rows_target(config));
 	if (r == 0)
-		r = export_rows_new(&keeper->rows, keeper->config->ledger, config, tell, keeper,
-				    error, size);
+		r = export_rows_new(&keeper->rows, keeper->config->ledger, config,
+				    export_config_tell, NULL, error, size);
 	return r < 0 ? r : export_rows_start(keeper->rows);
 }
 

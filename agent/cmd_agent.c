@@ -23,6 +23,7 @@
 #include "agent/cards.h"
 #include "agent/cmd.h"
 #include "agent/endpoint.h"
+#include "agent/export_config.h"
 #include "agent/paths.h"
 #include "agent/pipeline.h"
 #include "agent/salt.h"
@@ -36,7 +37,6 @@
 
 /* Bytes; what is mapped for it is twice that. */
 #define RING_SIZE (8 * MIB)
-#define HEADERS_MAX (64 * KIB)
 
 static const char usage[] =
 	"Usage: tollspan agent [OPTION]...\n"
@@ -70,47 +70,6 @@ struct agent {
 };
 
 /* ---- configuration, read while we may read everything ---- */
-
-static const char *variable(void *context, const char *name)
-{
-	return getenv(name);
-}
-
-/* A file of header lines, which holds secrets: it need not be readable for the keeper. */
-static int read_headers(const char *path, char **ret_text)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = calloc(1, HEADERS_MAX + 1);
-	ssize_t n = fd < 0 || !text ? -1 : read(fd, text, HEADERS_MAX + 1);
-	int r = n < 0 ? -errno : n > (ssize_t)HEADERS_MAX ? -EFBIG : 0;
-
-	if (fd >= 0)
-		close(fd);
-	if (r < 0) {
-		free(text);
-		return r;
-	}
-	*ret_text = text;
-	return 0;
-}
-
-static int read_exporter(struct agent *agent)
-{
-	const char *path = agent->config.options.export_headers;
-	char error[512] = "", *headers = NULL;
-	int r = path ? read_headers(path, &headers) : 0;
-
-	if (r < 0) {
-		log_error("--export-headers=%s: %s", path, strerror(-r));
-		return r;
-	}
-	r = exporter_config_read(&agent->config.exporter, variable, NULL, headers, error,
-				 sizeof(error));
-	free(headers);
-	if (r < 0)
-		log_error("export: %s", *error ? error : strerror(-r));
-	return r;
-}
 
 static int find_one(const char *name, const char *fallback, uid_t *uid, gid_t *gid)
 {
@@ -173,7 +132,7 @@ static int read_configuration(struct agent *agent)
 	if (r == 0)
 		r = check_endpoints(&config->options);
 	if (r == 0)
-		r = read_exporter(agent);
+		r = export_config_read(&config->exporter, &config->options);
 	return r < 0 ? r : read_card(config);
 }
 
@@ -396,12 +355,14 @@ static int start(struct agent *agent)
 static void tell_ready(const struct agent *agent)
 {
 	const struct exporter_config *exporter = &agent->config.exporter;
+	char *url = exporter->kind == EXPORTER_OTLP ? exporter_config_url(exporter) : NULL;
 
 	log_notice("agent: ready; ledger %s; %s%s", agent->config.ledger,
 		   exporter->kind == EXPORTER_OTLP ? "exporting to " : "",
-		   exporter->kind == EXPORTER_OTLP      ? exporter->url
+		   exporter->kind == EXPORTER_OTLP      ? (url ? url : "a collector")
 		   : exporter->kind == EXPORTER_CONSOLE ? "printing spans"
 							: "no export");
+	free(url);
 }
 
 static void agent_free(struct agent *agent)

@@ -20,6 +20,7 @@
 #include "agent/paths.h"
 #include "agent/pipeline.h"
 #include "agent/record/record.h"
+#include "agent/run_export.h"
 #include "agent/salt.h"
 #include "agent/store.h"
 #include "agent/summary.h"
@@ -41,6 +42,9 @@ static const char usage[] =
 	"      --ledger=FILE|none          default: ~/.local/state/tollspan/ledger.db\n"
 	"      --endpoint=HOST[:PORT]=FAMILY[,FAMILY...]\n"
 	"                                  this host speaks these APIs: openai, anthropic\n"
+	"      --export[=yes|no]           export the calls to OTEL_EXPORTER_OTLP_ENDPOINT\n"
+	"      --export-headers=FILE       header lines for the collector, such as a token\n"
+	"      --flush-timeout=SECONDS     how long the end may wait for the collector; default 2\n"
 	"      --card=FILE                 a further rate card\n"
 	"      --config=FILE               a further configuration file\n"
 	"  -v, --verbose                   say more\n"
@@ -63,7 +67,8 @@ struct run {
 	struct recorder *recorder;
 	struct pipeline *pipeline;
 	struct unseen *unseen;
-	char ledger[LIMIT_PATH]; /* "" where none is written */
+	struct run_export *export; /* NULL: nothing is exported */
+	char ledger[LIMIT_PATH];   /* "" where none is written */
 	int64_t began_ns;
 };
 
@@ -81,6 +86,7 @@ static int on_commit(void *context, int fd, uint32_t events)
 	struct run *run = context;
 
 	store_commit(run->store);
+	run_export_wake(run->export, run->store);
 	return 0;
 }
 
@@ -325,8 +331,10 @@ static int open_signals(struct run *run)
 /* All that is made without privilege: files are the invoking user's. */
 static int open_all(struct run *run)
 {
-	int r = open_card(run);
+	int r = run_export_new(&run->export, &run->options);
 
+	if (r == 0)
+		r = open_card(run);
 	if (r == 0)
 		r = open_store(run);
 	if (r == 0)
@@ -397,6 +405,7 @@ static void show_summary(struct run *run)
 
 static void run_free(struct run *run)
 {
+	run_export_free(run->export);
 	unseen_free(run->unseen);
 	pipeline_free(run->pipeline);
 	recorder_free(run->recorder);
@@ -421,11 +430,13 @@ static int release(struct run *run)
 
 static void follow(struct run *run)
 {
+	run_export_begin(run->export, run->store, run->ledger, root_of(run));
 	tell_failure(run, loop_run(run->loop));
 	/* Without us the command still has its own end, and its own status. */
 	while (run->job && !job_ended(run->job))
 		job_wait(run->job);
 	finish_capture(run);
+	run_export_finish(run->export);
 	report_failures(run);
 	show_summary(run);
 }

@@ -24,7 +24,9 @@ enum key {
 	KEY_DUMP,
 	KEY_ENDPOINT,
 	KEY_EXE,
+	KEY_EXPORT,
 	KEY_EXPORT_HEADERS,
+	KEY_FLUSH_TIMEOUT,
 	KEY_JSON,
 	KEY_LEDGER,
 	KEY_PRIORS,
@@ -48,7 +50,9 @@ static const struct setting {
 	{"dump", KEY_DUMP, OPTIONS_REPLAY, no_argument, false},
 	{"endpoint", KEY_ENDPOINT, ALL, required_argument, true},
 	{"exe", KEY_EXE, OPTIONS_AGENT, required_argument, true},
+	{"export", KEY_EXPORT, LIVE, optional_argument, true},
 	{"export-headers", KEY_EXPORT_HEADERS, LIVE | OPTIONS_AGENT, required_argument, true},
+	{"flush-timeout", KEY_FLUSH_TIMEOUT, LIVE | OPTIONS_AGENT, required_argument, true},
 	{"help", 'h', ALL, no_argument, false},
 	{"json", KEY_JSON, OPTIONS_REPLAY, optional_argument, false},
 	{"ledger", KEY_LEDGER, ALL, required_argument, true},
@@ -63,6 +67,9 @@ static const struct setting {
 	{"user", 'u', OPTIONS_AGENT, required_argument, true},
 	{"verbose", 'v', ALL, no_argument, false},
 };
+
+#define FLUSH_MS 2000
+#define FLUSH_MAX_MS 3600000
 
 #define N_SETTINGS (sizeof(settings) / sizeof(*settings))
 
@@ -184,6 +191,37 @@ static int set_json(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_export(struct options *options, const char *value)
+{
+	static const char *const words[] = {"no", "yes", NULL};
+	int word = value ? word_index(value, words) : 1;
+
+	if (word < 0)
+		return bad("export", value, "not yes or no");
+	options->export = word;
+	return 0;
+}
+
+/* Seconds; with a unit, "s" or "ms". */
+static int set_flush_timeout(struct options *options, const char *value)
+{
+	char digits[16];
+	size_t length = strspn(value, "0123456789");
+	const char *unit = value + length;
+	bool in_ms = !strcmp(unit, "ms");
+	long long number, per = in_ms ? 1 : 1000;
+
+	if (length < sizeof(digits) && (in_ms || !*unit || !strcmp(unit, "s"))) {
+		memcpy(digits, value, length);
+		digits[length] = '\0';
+		if (read_number(digits, 0, FLUSH_MAX_MS / per, &number) == 0) {
+			options->flush_ms = (unsigned int)(number * per);
+			return 0;
+		}
+	}
+	return bad("flush-timeout", value, "not seconds, such as 2, or 500ms; 3600 at most");
+}
+
 static int set_endpoint(struct options *options, const char *value)
 {
 	if (options->n_endpoints == LIMIT_ENDPOINTS)
@@ -211,6 +249,10 @@ static int apply(struct options *options, int key, const char *value)
 	case KEY_SCOPE_PID:
 	case KEY_UID:
 		return set_scope(&options->scope, key, value);
+	case KEY_EXPORT:
+		return set_export(options, value);
+	case KEY_FLUSH_TIMEOUT:
+		return set_flush_timeout(options, value);
 	case KEY_EXPORT_HEADERS:
 		options->export_headers = value;
 		return 0;
@@ -379,7 +421,7 @@ int options_read(struct options *options, enum options_of command, int argc, cha
 	const char *config = NULL;
 	int r;
 
-	*options = (struct options){0};
+	*options = (struct options){.flush_ms = FLUSH_MS};
 	r = read_line(options, command, argc, argv, &config);
 	if (r == 0)
 		r = read_files(options, command, config);

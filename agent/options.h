@@ -35,8 +35,9 @@ struct options {
 	const char *endpoints[LIMIT_ENDPOINTS];
 	size_t n_endpoints;
 	struct ebpf_scope scope;    /* of agent */
+	bool export;                /* of run and record */
 	const char *export_headers; /* file */
-	unsigned int flush_ms;
+	unsigned int flush_ms;      /* how long the end may wait for the collector */
 	bool json, json_lines, dump, help;
 	char **arguments; /* what is left of the command line */
 	int n_arguments;

@@ -7,6 +7,7 @@
 
 #include "agent/ledger/ledger.h"
 #include "agent/ledger/query.h"
+#include "agent/ledger/spool.h"
 
 struct store {
 	const char *command;
@@ -53,6 +54,16 @@ int store_add_ledger(struct store *store, const char *path, char *error, size_t 
 		store->ledger = NULL;
 	}
 	return r;
+}
+
+int store_export(struct store *store, const char *target)
+{
+	return store->ledger ? ledger_export(store->ledger, target) : -ENOENT;
+}
+
+uint64_t store_exported(const struct store *store)
+{
+	return store->ledger ? ledger_exported(store->ledger) : 0;
 }
 
 /* The scratch ledger's own result counts; the user's ledger is noted apart. */

@@ -25,6 +25,16 @@ int store_open(struct store **ret_store, const char *command, int64_t wall_ns);
  */
 int store_add_ledger(struct store *store, const char *path, char *error, size_t error_size);
 
+/*
+ * store_export - calls that settle from now on are exported to the target, from the ledger; before
+ *	it none may have settled.
+ * Return: 0; -ENOENT: there is no ledger; another negative errno.
+ */
+int store_export(struct store *store, const char *target);
+
+/** store_exported - how many have settled since; the last may not be committed yet. */
+uint64_t store_exported(const struct store *store);
+
 /** store_sinks - the sinks for pipeline_new(). */
 void store_sinks(struct store *store, struct pipeline_sinks *ret_sinks);
 

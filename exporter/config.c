@@ -71,18 +71,21 @@ static int read_kind(struct reading *reading)
 	char name[NAME_SIZE];
 
 	if ((disabled && !strcasecmp(disabled, "true")) ||
-	    (exporter && !strcasecmp(exporter, "none")) ||
-	    (!exporter && !option(reading, "ENDPOINT", name)))
+	    (exporter && !strcasecmp(exporter, "none"))) {
 		reading->config.kind = EXPORTER_OFF;
-	else if (!exporter || !strcasecmp(exporter, "otlp"))
+	} else if (!exporter && !option(reading, "ENDPOINT", name)) {
+		reading->config.kind = EXPORTER_OFF;
+		reading->config.missing = GENERAL "ENDPOINT";
+	} else if (!exporter || !strcasecmp(exporter, "otlp")) {
 		reading->config.kind = EXPORTER_OTLP;
-	else if (!strcasecmp(exporter, "console"))
+	} else if (!strcasecmp(exporter, "console")) {
 		reading->config.kind = EXPORTER_CONSOLE;
-	else
+	} else {
 		return refuse(
 			reading,
 			"OTEL_TRACES_EXPORTER: \"%s\" is not known: it is otlp, console or none",
 			exporter);
+	}
 	return 0;
 }
 
@@ -331,6 +334,11 @@ int exporter_config_read(struct exporter_config *ret_config, exporter_variable v
 	}
 	*ret_config = reading.config;
 	return 0;
+}
+
+char *exporter_config_url(const struct exporter_config *config)
+{
+	return url_for_text(config->url);
 }
 
 void exporter_config_free(struct exporter_config *config)

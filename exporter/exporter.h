@@ -137,8 +137,9 @@ enum exporter_kind {
 
 struct exporter_config {
 	enum exporter_kind kind;
-	char *url;      /* of the traces, such as http://localhost:4318/v1/traces */
-	char **headers; /* "Name: value", NULL-ended; secrets */
+	const char *missing; /* EXPORTER_OFF: the variable that is not set; NULL: it is so wanted */
+	char *url;           /* of the traces, such as http://localhost:4318/v1/traces */
+	char **headers;      /* "Name: value", NULL-ended; secrets */
 	enum exporter_compression compression;
 	unsigned int timeout_ms; /* of one request */
 	char *ca_file;           /* NULL: the system's */
@@ -169,6 +170,12 @@ typedef const char *(*exporter_variable)(void *context, const char *name);
  */
 int exporter_config_read(struct exporter_config *ret_config, exporter_variable variable,
 			 void *context, const char *headers, char *error, size_t error_size);
+
+/*
+ * exporter_config_url - config.url as it may be shown: without user, password, query, fragment.
+ * Return: text to be freed, or NULL on -ENOMEM.
+ */
+char *exporter_config_url(const struct exporter_config *config);
 
 void exporter_config_free(struct exporter_config *config);
 
