@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <brotli/decode.h>
 #include <cjson/cJSON.h>
+#include <curl/curl.h>
 #include <llhttp.h>
 #include <openssl/crypto.h>
 #include <seccomp.h>
@@ -32,6 +33,7 @@ void version_print(FILE *out)
 	fprintf(out, "  OpenSSL  %-10s Apache-2.0\n", OpenSSL_version(OPENSSL_VERSION_STRING));
 	fprintf(out, "  Zydis    %u.%u.%u      MIT\n", (unsigned int)ZYDIS_VERSION_MAJOR(zydis),
 		(unsigned int)ZYDIS_VERSION_MINOR(zydis), (unsigned int)ZYDIS_VERSION_PATCH(zydis));
+	fprintf(out, "  libcurl  %-10s curl\n", curl_version_info(CURLVERSION_NOW)->version);
 	fprintf(out, "  libelf   as installed  LGPL-3.0-or-later OR GPL-2.0-or-later\n");
 	fprintf(out, "  seccomp  %u.%u.%u      LGPL-2.1-only\n", seccomp->major, seccomp->minor,
 		seccomp->micro);

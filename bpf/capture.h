@@ -37,11 +37,14 @@ enum capture_function {
 	0x8001 /* a process that is not captured called a probed function \
 		*/
 
-/* CR_EXEC on the lifecycle ring. */
+/* CR_EXEC, with its field EXE: the program as it was called; cut where longer, zero behind. */
 struct capture_began {
 	struct cr_exec exec;
-	char path[256]; /* of the program, as it was called; cut where longer */
+	struct cr_field field;
+	char path[252];
 };
+
+_Static_assert(sizeof(struct capture_began) % CR_ALIGN == 0, "capture_began");
 
 /* Value of the map `tree`; the key is the thread group id in the attacher's pid namespace. */
 struct capture_process {

@@ -40,35 +40,41 @@ static __always_inline void emit_fork(void *to, const struct capture_process *ch
 	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline void emit_exec(void *to, const struct capture_process *process, __u32 type,
-				      __u32 loss)
+/* For the attacher alone. */
+static __always_inline void emit_event(const struct capture_process *process, __u32 type)
 {
-	EMIT(to, cr_exec, record, loss);
+	EMIT(&lifecycle, cr_exec, record, CAPTURE_LOSS_LIFECYCLE);
 
 	head(&record->head, type, sizeof(*record));
 	identify(&record->process, process);
-	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 }
 
-/* The attacher may come too late to read what a short program was. */
-static __always_inline void emit_began(const struct capture_process *process,
-				       const struct linux_binprm *program)
+/* Whoever reads it may come too late to see what a short program was. */
+static __always_inline void emit_began(void *to, const struct capture_process *process,
+				       const struct linux_binprm *program, __u32 loss)
 {
-	EMIT(&lifecycle, capture_began, record, CAPTURE_LOSS_LIFECYCLE);
+	long length;
 
+	EMIT(to, capture_began, record, loss);
+
+	__builtin_memset(&record->field, 0, sizeof(record->field) + sizeof(record->path));
 	head(&record->exec.head, CR_EXEC, sizeof(*record));
 	identify(&record->exec.process, process);
-	if (bpf_probe_read_kernel_str(record->path, sizeof(record->path),
-				      BPF_CORE_READ(program, interp)) < 0)
-		record->path[0] = 0;
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	length = bpf_probe_read_kernel_str(record->path, sizeof(record->path),
+					   BPF_CORE_READ(program, interp));
+	if (length > 1) {
+		record->field.tag = CR_FIELD_EXE;
+		record->field.length = length - 1;
+	}
+	bpf_ringbuf_submit(record, to == &ring ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
 static __always_inline void emit_stranger(__u32 tgid, __u64 start)
 {
 	struct capture_process process = {.start = start, .pid = tgid};
 
-	emit_exec(&lifecycle, &process, CAPTURE_EVENT_STRANGER, CAPTURE_LOSS_LIFECYCLE);
+	emit_event(&process, CAPTURE_EVENT_STRANGER);
 }
 
 static __always_inline void emit_exit(void *to, const struct capture_process *process, __u32 status,
@@ -120,7 +126,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 			return 0;
 		outside.start = BPF_CORE_READ(task, start_boottime) / tick_ns;
 		outside.pid = tgid;
-		emit_began(&outside, program);
+		emit_began(&lifecycle, &outside, program, CAPTURE_LOSS_LIFECYCLE);
 		return 0;
 	}
 	process->image++;
@@ -128,8 +134,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	bpf_map_delete_elem(&threads, &old);
 	bpf_map_delete_elem(&threads, &tid);
 	if (!process->quiet)
-		emit_exec(&ring, process, CR_EXEC, CAPTURE_LOSS_EVENT);
-	emit_began(process, program);
+		emit_began(&ring, process, program, CAPTURE_LOSS_EVENT);
+	emit_began(&lifecycle, process, program, CAPTURE_LOSS_LIFECYCLE);
 	return 0;
 }
 
@@ -171,7 +177,7 @@ int BPF_PROG(on_connect, const void *socket, int old_state, int new_state)
 	if (!process || process->connected || process->quiet)
 		return 0;
 	process->connected = 1;
-	emit_exec(&lifecycle, process, CAPTURE_EVENT_CONNECT, CAPTURE_LOSS_LIFECYCLE);
+	emit_event(process, CAPTURE_EVENT_CONNECT);
 	return 0;
 }
 

@@ -91,25 +91,20 @@ static int read_kind(struct reading *reading)
 
 static int read_url(struct reading *reading)
 {
-	const char *endpoint = variable(reading, OF_TRACES "ENDPOINT");
-	const char *name = OF_TRACES "ENDPOINT";
-	int r;
+	const char *of_traces = variable(reading, OF_TRACES "ENDPOINT");
+	const char *general = variable(reading, GENERAL "ENDPOINT");
+	const char *endpoint = of_traces ?: general ?: DEFAULT_ENDPOINT;
+	int r = url_check(endpoint);
 
-	if (endpoint) {
-		reading->config.url = strdup(endpoint);
-	} else {
-		name = GENERAL "ENDPOINT";
-		endpoint = variable(reading, name);
-		reading->config.url = url_for_traces(endpoint ? endpoint : DEFAULT_ENDPOINT);
-	}
-	if (!reading->config.url)
-		return -ENOMEM;
-	r = url_check(reading->config.url);
-	return r == -EINVAL
-		       ? refuse(reading,
-				"%s is no http:// or https:// URL with a host, such as " DEFAULT_ENDPOINT,
-				name)
-		       : r;
+	if (r == -EINVAL)
+		return refuse(
+			reading,
+			"%sENDPOINT is no http:// or https:// URL with a host, such as " DEFAULT_ENDPOINT,
+			of_traces ? OF_TRACES : GENERAL);
+	if (r < 0)
+		return r;
+	reading->config.url = of_traces ? strdup(of_traces) : url_for_traces(endpoint);
+	return reading->config.url ? 0 : -ENOMEM;
 }
 
 static int read_protocol(struct reading *reading)

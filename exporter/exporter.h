@@ -63,7 +63,13 @@ enum exporter_status {
 	EXPORTER_STATUS_ERROR = 2,
 };
 
-/* A span of kind CLIENT. All that it points to is borrowed for the call. */
+/*
+ * A span of kind CLIENT. All that it points to is borrowed for the call.
+ *
+ * Its attributes are sent in their order, and compress best in this one: what is the same in most
+ * spans, then what differs, and last two numbers (such as token counts) and two more values that
+ * differ in nearly all of them; ids and times are put between these.
+ */
 struct exporter_span {
 	uint64_t sequence; /* above 0, and above that of the span before it */
 	uint8_t trace_id[EXPORTER_TRACE_ID_SIZE];
@@ -101,7 +107,7 @@ enum exporter_news {
 struct exporter_spool {
 	void *context;
 	/*
-	 * Take, or keep, the right to export for the next `ms` milliseconds.
+	 * Take, or keep, the right to export for the next `ms` milliseconds. 0: give it back.
 	 * Return: 0; -EBUSY: somebody else has it; another negative errno.
 	 */
 	int (*lease)(void *context, unsigned int ms);
@@ -143,7 +149,7 @@ struct exporter_config {
 	/* Not of the environment; 0: the default */
 	size_t batch_spans;        /* spans in a request at most: 1,000 */
 	unsigned int batch_age_ms; /* how long a span may wait for others: 1,000 */
-	unsigned int retry_min_ms; /* wait after a first failure, and at most: 500, 30,000 */
+	unsigned int retry_min_ms; /* wait after a failure, at least and at most: 500, 30,000 */
 	unsigned int retry_max_ms;
 	unsigned int give_up_ms; /* how long a refusal (4xx) is tried again: 900,000 */
 };
@@ -157,7 +163,8 @@ typedef const char *(*exporter_variable)(void *context, const char *name);
  *	PROTOCOL, COMPRESSION, TIMEOUT, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY}, their
  *	OTEL_EXPORTER_OTLP_TRACES_ forms, which win, OTEL_TRACES_EXPORTER, OTEL_SDK_DISABLED,
  *	OTEL_RESOURCE_ATTRIBUTES. An empty value is as one that is not set.
- * @headers: further "Name: value" or "name=value" lines of a file, which win; NULL: none.
+ * @headers: further lines of a file, which win: "Name: value" as it is, or "name=value" as in the
+ *	variable; '#' begins a comment. NULL: none.
  * @error: on failure what is wrong, and what to do ("grpc" is refused by name); may be NULL.
  * Return: 0, -EINVAL, -ENOMEM. The caller frees it with exporter_config_free().
  */
@@ -202,9 +209,10 @@ void exporter_statistics(struct exporter *exporter, struct exporter_statistics *
 
 /*
  * exporter_finish - deliver what the spool has now without waiting for more, and end the thread;
- *	after `ms` milliseconds at most (a running request is broken off then).
- * Return: 0 if all was delivered or given up; -ETIMEDOUT or another negative errno if spans were
- * left, which the spool keeps.
+ *	after `ms` milliseconds at most (a running request is broken off then; a call of the spool
+ *	is not).
+ * Return: 0 if all was delivered or given up; -EINVAL if it was not started; else spans were left,
+ * which the spool keeps: -ETIMEDOUT, -EBUSY (somebody else exports) or what the spool gave.
  */
 int exporter_finish(struct exporter *exporter, unsigned int ms);
 

@@ -36,6 +36,7 @@ struct exporter {
 	uint64_t read_ms;               /* when the spool was read last */
 	uint64_t since_ms;              /* since when the batch's first span could be read */
 
+	int why; /* the last failure, while there was no success */
 	struct backoff backoff;
 	struct split split;
 	enum exporter_compression compression; /* of the next request */
@@ -87,7 +88,7 @@ void exporter_wait_until(struct exporter *exporter, uint64_t ms);
 /*
  * exporter_hold - wait after a failure. exporter_finish() ends the wait, so that one attempt is
  *	made at once; not so one that is @hard, or that began later.
- * Return: 0; @r if exporter_finish() leaves no time for it; -ETIMEDOUT if the thread is to end.
+ * Return: 0; @r if exporter_finish() leaves no time for it, or the thread is to end.
  */
 int exporter_hold(struct exporter *exporter, uint64_t ms, bool hard, int r);
 

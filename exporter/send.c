@@ -16,8 +16,8 @@
 #define RETRY_AFTER_MAX_S 300
 
 /*
- * So many single spans given up, and nothing taken in between: then it is not about these spans
- * (a port of another protocol answers 400 to all), and is tried again like other refusals.
+ * So many single spans given up, and nothing taken in between: then it may not be about the spans
+ * (a port of TLS answers 400 to all that is not), and the next is given up after a time only.
  */
 #define REFUSED_IN_ROW_MAX 16
 
@@ -126,7 +126,8 @@ static int try_again(struct exporter *exporter, const struct delivery_answer *an
 	return exporter_hold(exporter, seconds * 1000ull, true, -ETIMEDOUT);
 }
 
-static int refused_caller(struct exporter *exporter, const char *reason)
+/* Put right by somebody, or given up after a time. */
+static int wait_for_change(struct exporter *exporter, enum exporter_loss loss, const char *reason)
 {
 	uint64_t now = exporter_now_ms();
 
@@ -136,7 +137,8 @@ static int refused_caller(struct exporter *exporter, const char *reason)
 	if (now - exporter->refused_ms < exporter->config.give_up_ms)
 		return exporter_hold_back_off(exporter, -ETIMEDOUT);
 	exporter->refused_ms = 0;
-	exporter_lose(exporter, EXPORTER_REJECTED, exporter_batch_spans(exporter->batch), reason);
+	exporter->refused_in_row = 0;
+	exporter_lose(exporter, loss, exporter_batch_spans(exporter->batch), reason);
 	split_given_up(&exporter->split, exporter->last);
 	return exporter_commit(exporter);
 }
@@ -146,17 +148,16 @@ static int refused_spans(struct exporter *exporter, enum exporter_loss loss, con
 {
 	size_t n = exporter_batch_spans(exporter->batch);
 
-	if (exporter->refused_in_row >= REFUSED_IN_ROW_MAX)
-		return refused_caller(exporter, reason);
 	if (n > 1) {
 		split_refused(&exporter->split, n, exporter->last, loss == EXPORTER_TOO_LARGE);
 		exporter_drop(exporter);
 		return 0;
 	}
-	exporter_lose(exporter, loss, 1, reason);
+	if (exporter->refused_in_row == REFUSED_IN_ROW_MAX)
+		return wait_for_change(exporter, loss, reason);
+	exporter->refused_in_row++;
+	exporter_lose(exporter, loss, n, reason);
 	split_given_up(&exporter->split, exporter->last);
-	if (++exporter->refused_in_row == REFUSED_IN_ROW_MAX)
-		split_end(&exporter->split);
 	return exporter_commit(exporter);
 }
 
@@ -193,7 +194,7 @@ static int act(struct exporter *exporter, const struct delivery_answer *answer)
 	exporter_reason(exporter, answer, reason);
 	switch (verdict) {
 	case REFUSED_CALLER:
-		return refused_caller(exporter, reason);
+		return wait_for_change(exporter, EXPORTER_REJECTED, reason);
 	case REFUSED_SPANS:
 		return refused_spans(exporter, EXPORTER_REJECTED, reason);
 	case TOO_LARGE:

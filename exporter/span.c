@@ -42,6 +42,13 @@ enum {
 	STATUS_CODE = 3,
 };
 
+/* A field that is its type's default is left out, but for members of a oneof. */
+static void add_text(struct bytes *out, unsigned int field, const char *text)
+{
+	if (text && *text)
+		protobuf_add_text(out, field, text);
+}
+
 static void add_string(struct bytes *out, unsigned int field, const char *text)
 {
 	size_t begin = protobuf_begin(out, field);
@@ -59,7 +66,6 @@ static void add_array(struct bytes *out, const struct exporter_attribute *attrib
 	protobuf_end(out, begin);
 }
 
-/* A member of a oneof is written even where it is its type's default: it is there. */
 static void add_value(struct bytes *out, const struct exporter_attribute *attribute)
 {
 	switch (attribute->type) {
@@ -86,7 +92,7 @@ static void add_attribute(struct bytes *out, unsigned int field,
 {
 	size_t begin = protobuf_begin(out, field), value;
 
-	protobuf_add_text(out, KEY_VALUE_KEY, attribute->name);
+	add_text(out, KEY_VALUE_KEY, attribute->name);
 	value = protobuf_begin(out, KEY_VALUE_VALUE);
 	add_value(out, attribute);
 	protobuf_end(out, value);
@@ -104,7 +110,8 @@ static bool is_zero(const uint8_t *id, size_t size)
 
 static void add_time(struct bytes *out, unsigned int field, int64_t ns)
 {
-	protobuf_add_fixed64(out, field, ns > 0 ? (uint64_t)ns : 0);
+	if (ns > 0)
+		protobuf_add_fixed64(out, field, (uint64_t)ns);
 }
 
 static void add_end(struct bytes *out, const struct exporter_span *span)
@@ -147,7 +154,7 @@ void span_encode(struct bytes *out, const struct exporter_span *span)
 {
 	size_t begin = protobuf_begin(out, SCOPE_SPANS_SPANS), status;
 
-	protobuf_add_text(out, SPAN_NAME, span->name);
+	add_text(out, SPAN_NAME, span->name);
 	protobuf_add_varint(out, SPAN_KIND, SPAN_KIND_CLIENT);
 	if (span->status != EXPORTER_STATUS_UNSET) {
 		status = protobuf_begin(out, SPAN_STATUS);
@@ -171,7 +178,7 @@ void span_encode_scope(struct bytes *out, const char *version)
 {
 	size_t begin = protobuf_begin(out, SCOPE_SPANS_SCOPE);
 
-	protobuf_add_text(out, SCOPE_FIELD_NAME, SCOPE_NAME);
-	protobuf_add_text(out, SCOPE_FIELD_VERSION, version);
+	add_text(out, SCOPE_FIELD_NAME, SCOPE_NAME);
+	add_text(out, SCOPE_FIELD_VERSION, version);
 	protobuf_end(out, begin);
 }

@@ -26,13 +26,6 @@ void split_refused(struct split *split, size_t n, uint64_t last, bool too_large)
 	split->limit = n / 2;
 }
 
-void split_end(struct split *split)
-{
-	split->until = 0;
-	split->growing = false;
-	split->limit = split->usual;
-}
-
 /* What could be sent at once of a batch that was too large is what is sent from now on. */
 static void pass(struct split *split, uint64_t last)
 {
@@ -42,7 +35,9 @@ static void pass(struct split *split, uint64_t last)
 		split->usual = split->accepted;
 		split->successes = 0;
 	}
-	split_end(split);
+	split->until = 0;
+	split->growing = false;
+	split->limit = split->usual;
 }
 
 void split_accepted(struct split *split, size_t n, uint64_t last)

@@ -36,9 +36,6 @@ void split_accepted(struct split *split, size_t n, uint64_t last);
 /** split_given_up - of the spans up to @last, the last ones were given up. */
 void split_given_up(struct split *split, uint64_t last);
 
-/** split_end - all is as at the beginning. */
-void split_end(struct split *split);
-
 static inline bool split_active(const struct split *split)
 {
 	return split->until != 0;

@@ -135,6 +135,7 @@ int exporter_commit(struct exporter *exporter)
 	count_losses(exporter);
 	if (r == -EBUSY)
 		return stand_back(exporter);
+	exporter->why = 0;
 	exporter_batch_clear(exporter->batch);
 	exporter->base = exporter->last;
 	exporter->more = exporter->full;
@@ -182,7 +183,7 @@ static int turn(struct exporter *exporter)
 	int r = 0;
 
 	if (exporter_stopping(exporter))
-		return -ETIMEDOUT;
+		return exporter->why ?: -ETIMEDOUT;
 	if (exporter->committing)
 		return exporter_commit(exporter);
 	if (!exporter->sealed && !exporter->full)

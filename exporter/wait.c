@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporter/internal.h"
 
-#include <errno.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -28,13 +27,12 @@ int exporter_hold(struct exporter *exporter, uint64_t ms, bool hard, int r)
 	uint64_t until = exporter_now_ms() + ms;
 	bool finishing;
 
+	exporter->why = r;
 	pthread_mutex_lock(&exporter->lock);
 	finishing = exporter->finishing;
 	for (;;) {
-		if (exporter->stopping) {
-			r = -ETIMEDOUT;
+		if (exporter->stopping)
 			break;
-		}
 		if (exporter->finishing && !finishing && !hard) {
 			r = 0;
 			break;

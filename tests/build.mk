@@ -16,7 +16,7 @@ test: deps
 	$(Q)TOLLSPAN_ASAN_BINARY=$(abspath $(ASAN))/tollspan .deps/python/bin/python tests/run.py $(TESTS)
 
 integration: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all programs
 	$(Q).deps/python/bin/python tests/run.py --integration $(TESTS)
 
 # The committed list of case names; a run of CI must execute all of them.

@@ -37,7 +37,7 @@ static char *target_name(const char *url)
 
 static int find_target(struct ledger *ledger, const char *name, int64_t *ret_id)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_ADD_TARGET, &statement);
 
 	if (r == 0)
@@ -52,8 +52,8 @@ static int find_target(struct ledger *ledger, const char *name, int64_t *ret_id)
 		r = ledger_step(ledger, statement);
 	if (r != 1)
 		return r < 0 ? r : -EBADMSG;
-	*ret_id = sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
+	*ret_id = ledger_column_int(statement, 0);
+	ledger_reset(statement);
 	return 0;
 }
 
@@ -93,6 +93,7 @@ int ledger_export(struct ledger *ledger, const char *url)
 	free(ledger->target_name);
 	ledger->target_name = name;
 	ledger->target = target;
+	ledger->cursor = ledger->sequence = -1;
 	return 0;
 }
 
@@ -114,11 +115,12 @@ int ledger_write_not_exported(struct ledger *ledger, const char *target, uint64_
 }
 
 /* What is dropped counts as given up: the cursor passes it. */
-static int drop_oldest(struct ledger *ledger, int64_t cursor)
+static int drop_oldest(struct ledger *ledger)
 {
-	sqlite3_stmt *statement;
+	int64_t left = ledger->backlog - ledger->backlog / BACKLOG_STEPS, dropped;
+	int64_t cursor = ledger->sequence - left;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_DEQUEUE, &statement);
-	int64_t dropped;
 
 	if (r == 0) {
 		ledger_bind_int(statement, ":target", ledger->target, &r);
@@ -136,47 +138,66 @@ static int drop_oldest(struct ledger *ledger, int64_t cursor)
 	}
 	if (r == 0)
 		r = ledger_run(ledger, statement);
-	return r < 0 ? r
-		     : ledger_write_not_exported(ledger, ledger->target_name, (uint64_t)dropped);
+	if (r < 0)
+		return r;
+	ledger->cursor = cursor;
+	return ledger_write_not_exported(ledger, ledger->target_name, (uint64_t)dropped);
 }
 
-static int next_sequence(struct ledger *ledger, int64_t *ret_sequence, int64_t *ret_cursor)
+int ledger_read_target(struct ledger *ledger, int64_t id, struct ledger_target *ret_target)
 {
-	sqlite3_stmt *statement;
-	int r = ledger_statement(ledger, STATEMENT_NEXT_SEQUENCE, &statement);
+	struct prepared *statement;
+	int r = ledger_statement(ledger, STATEMENT_TARGET, &statement);
 
 	if (r == 0)
-		ledger_bind_int(statement, ":target", ledger->target, &r);
+		ledger_bind_int(statement, ":target", id, &r);
 	if (r == 0)
 		r = ledger_step(ledger, statement);
 	if (r != 1)
 		return r < 0 ? r : -EBADMSG;
-	*ret_sequence = sqlite3_column_int64(statement, 0);
-	*ret_cursor = sqlite3_column_int64(statement, 1);
-	return ledger_run(ledger, statement);
+	*ret_target = (struct ledger_target){
+		.cursor = ledger_column_int(statement, 0),
+		.last = ledger_column_int(statement, 1),
+		.holder = ledger_column_int(statement, 2),
+		.until_ns = ledger_column_int(statement, 3),
+	};
+	ledger_reset(statement);
+	return 0;
+}
+
+/* While the transaction lasts nobody else moves them. */
+static int know_target(struct ledger *ledger)
+{
+	struct ledger_target target;
+	int r = ledger->sequence < 0 ? ledger_read_target(ledger, ledger->target, &target) : 1;
+
+	if (r == 0) {
+		ledger->cursor = target.cursor;
+		ledger->sequence = target.last;
+	}
+	return r < 0 ? r : 0;
 }
 
 int ledger_export_call(struct ledger *ledger, int64_t call)
 {
-	int64_t sequence = 0, cursor = 0, backlog = ledger->backlog;
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r;
 
 	if (!ledger->target)
 		return 0;
-	r = next_sequence(ledger, &sequence, &cursor);
+	r = know_target(ledger);
 	if (r == 0)
 		r = ledger_statement(ledger, STATEMENT_ENQUEUE, &statement);
 	if (r < 0)
 		return r;
 	ledger_bind_int(statement, ":target", ledger->target, &r);
-	ledger_bind_int(statement, ":sequence", sequence, &r);
+	ledger_bind_int(statement, ":sequence", ledger->sequence + 1, &r);
 	ledger_bind_int(statement, ":call", call, &r);
 	if (r == 0)
 		r = ledger_run(ledger, statement);
-	if (r == 0 && sequence - cursor > backlog)
-		r = drop_oldest(ledger, sequence - backlog + backlog / BACKLOG_STEPS);
-	if (r == 0)
-		ledger->exported++;
-	return r;
+	if (r < 0)
+		return r;
+	ledger->sequence++;
+	ledger->exported++;
+	return ledger->sequence - ledger->cursor > ledger->backlog ? drop_oldest(ledger) : 0;
 }

@@ -9,9 +9,6 @@
 #include "agent/ledger/query.h"
 
 enum statement {
-	STATEMENT_SAVEPOINT,
-	STATEMENT_RELEASE,
-	STATEMENT_UNDO,
 	STATEMENT_WRITER,
 	STATEMENT_WRITER_ENDS,
 	STATEMENT_WRITER_IDENTITY,
@@ -32,7 +29,6 @@ enum statement {
 	STATEMENT_SETTLE_ORPHAN,
 	STATEMENT_ADD_TARGET,
 	STATEMENT_FIND_TARGET,
-	STATEMENT_NEXT_SEQUENCE,
 	STATEMENT_ENQUEUE,
 	STATEMENT_DEQUEUE,
 	STATEMENT_DROPPED,
@@ -54,48 +50,105 @@ enum statement {
 	STATEMENTS,
 };
 
+/* Where a name was found; names are literals, and so known by their address. */
+struct parameter {
+	const char *name;
+	int index;
+};
+
+/* A statement that is kept, and its parameters as far as they were bound. */
+struct prepared {
+	sqlite3_stmt *handle;
+	struct parameter *parameters;
+	size_t room; /* power of two */
+};
+
+#define LEDGER_KNOWN_PROCESSES 16
+
+struct known_process {
+	struct process_key key;
+	int64_t id; /* of its row; 0: none is known */
+};
+
 struct ledger {
 	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENTS];
+	struct prepared statements[STATEMENTS];
 	int64_t writer;
-	uint8_t boot_id[BOOT_ID_SIZE]; /* of the processes that are being written */
+	char boot_id[2 * BOOT_ID_SIZE + 1]; /* of the processes that are being written, hex */
+	struct known_process known[LEDGER_KNOWN_PROCESSES]; /* of them, as they were asked for */
 	bool in_transaction;
 	uint64_t begun_ns; /* when the transaction began */
 	uint64_t pending;  /* events in it */
+	int64_t changes;   /* of rows, as the event began */
 	uint64_t lost;     /* events that were taken back after they had been accepted */
 	int lost_error;    /* why; told by the next commit */
 	int64_t target;    /* that calls are exported to as they settle; 0: none */
 	char *target_name;
-	int64_t backlog;   /* LIMIT_EXPORT_BACKLOG; a test's may be smaller */
-	uint64_t exported; /* calls that were given a sequence */
+	int64_t cursor, sequence; /* of the target, as the transaction knows them; -1: not yet */
+	int64_t backlog;          /* LIMIT_EXPORT_BACKLOG; a test's may be smaller */
+	uint64_t exported;        /* calls that were given a sequence */
 };
 
 /** ledger_errno - the negative errno of an SQLite result. */
 int ledger_errno(sqlite3 *db, int result);
 
 /** ledger_statement - a statement, prepared once, reset and without bindings. */
-int ledger_statement(struct ledger *ledger, enum statement which, sqlite3_stmt **ret_statement);
+int ledger_statement(struct ledger *ledger, enum statement which, struct prepared **ret_statement);
+
+/** ledger_finalize - forget a statement, where it was prepared. */
+void ledger_finalize(struct prepared *statement);
 
 /*
  * ledger_step - run a statement to its next row.
  * Return: 1 for a row; 0 at the end, and a negative errno, with the statement reset.
  */
-int ledger_step(struct ledger *ledger, sqlite3_stmt *statement);
+int ledger_step(struct ledger *ledger, struct prepared *statement);
 
 /** ledger_run - run a statement that has no row of interest. Return: 0 or a negative errno. */
-int ledger_run(struct ledger *ledger, sqlite3_stmt *statement);
+int ledger_run(struct ledger *ledger, struct prepared *statement);
 
-/* Bind by name (":name"); the first failure stays in *r. NULL texts, and absent values, are NULL.
+/** ledger_reset - end a walk before its end. */
+static inline void ledger_reset(struct prepared *statement)
+{
+	sqlite3_reset(statement->handle);
+}
+
+/* Columns of the row that a step gave. Texts are borrowed until the next step. */
+static inline int64_t ledger_column_int(struct prepared *statement, int column)
+{
+	return sqlite3_column_int64(statement->handle, column);
+}
+
+static inline const char *ledger_column_text(struct prepared *statement, int column)
+{
+	return (const char *)sqlite3_column_text(statement->handle, column);
+}
+
+static inline bool ledger_column_null(struct prepared *statement, int column)
+{
+	return sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+}
+
+/*
+ * Bind by name (":name", a literal); the first failure stays in *r. NULL texts, and absent values,
+ * are NULL. A text is borrowed until the statement has run.
  */
-void ledger_bind_int(sqlite3_stmt *statement, const char *name, int64_t value, int *r);
-void ledger_bind_int_if(sqlite3_stmt *statement, const char *name, bool present, int64_t value,
+void ledger_bind_int(struct prepared *statement, const char *name, int64_t value, int *r);
+void ledger_bind_int_if(struct prepared *statement, const char *name, bool present, int64_t value,
 			int *r);
-void ledger_bind_text(sqlite3_stmt *statement, const char *name, const char *text, int *r);
+void ledger_bind_text(struct prepared *statement, const char *name, const char *text, int *r);
+
+/** ledger_forget - what is remembered of rows may be wrong: the file is asked again. */
+void ledger_forget(struct ledger *ledger);
 
 /** ledger_event_begin - an event's writes begin: all of them are written, or none. */
 int ledger_event_begin(struct ledger *ledger);
 
-/** ledger_event_end - Return: r, or what went wrong at the end of a good one. */
+/*
+ * ledger_event_end - of an event that failed after it had written something nothing stays, nor of
+ *	the others of its transaction, which count as lost.
+ * Return: r.
+ */
 int ledger_event_end(struct ledger *ledger, int r);
 
 /** ledger_end_writer - this handle's writer came to its end. */
@@ -115,6 +168,15 @@ int ledger_writer_gone(struct ledger *ledger, int64_t writer, bool *ret_gone);
  */
 int ledger_find_target(struct ledger *ledger, const char *url, int64_t *ret_id, char **ret_name);
 
+/* The row of a target. */
+struct ledger_target {
+	int64_t cursor, last;
+	int64_t holder, until_ns; /* 0: nobody */
+};
+
+/** ledger_read_target - Return: 0 or a negative errno. */
+int ledger_read_target(struct ledger *ledger, int64_t id, struct ledger_target *ret_target);
+
 /* Within an event: a call that has just settled, where its writer exports. 0 or errno. */
 int ledger_export_call(struct ledger *ledger, int64_t call);
 
@@ -126,14 +188,11 @@ int ledger_write_not_exported(struct ledger *ledger, const char *target, uint64_
  * ledger_read_calls - walk the rows of a statement that begins with the columns of a call.
  * Return: 0, a negative errno, or fn's non-zero; the statement is reset.
  */
-int ledger_read_calls(struct ledger *ledger, sqlite3_stmt *statement, ledger_call_fn fn,
+int ledger_read_calls(struct ledger *ledger, struct prepared *statement, ledger_call_fn fn,
 		      void *context);
 
 /* Of struct ledger_call's columns there are so many. */
 #define LEDGER_CALL_COLUMNS 31
-
-/** ledger_column_text - NULL for NULL; borrowed until the statement's next step. */
-const char *ledger_column_text(sqlite3_stmt *statement, int column);
 
 /* The words for an enumeration's values; what is out of range has the word for unknown. */
 const char *ledger_price_status_name(enum pricing_status status);

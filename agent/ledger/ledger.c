@@ -217,6 +217,7 @@ static int open_database(struct ledger **ret_ledger, const char *name, int flags
 	if (!ledger)
 		return -ENOMEM;
 	ledger->backlog = LIMIT_EXPORT_BACKLOG;
+	memset(ledger->boot_id, '0', sizeof(ledger->boot_id) - 1);
 	r = sqlite3_open_v2(name, &ledger->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	r = ledger_errno(ledger->db, r);
 	if (r == 0) {
@@ -309,9 +310,16 @@ int ledger_open_readonly(struct ledger **ret_ledger, const char *path, char *err
 
 /* ---- the transaction ---- */
 
+void ledger_forget(struct ledger *ledger)
+{
+	memset(ledger->known, 0, sizeof(ledger->known));
+	ledger->cursor = ledger->sequence = -1;
+}
+
 /* SQLite takes a whole transaction back at some errors: what it held is then lost, and said. */
 static void note_rollback(struct ledger *ledger, int error)
 {
+	ledger_forget(ledger);
 	if (!ledger->in_transaction || !sqlite3_get_autocommit(ledger->db))
 		return;
 	ledger->in_transaction = false;
@@ -329,16 +337,9 @@ static int begin(struct ledger *ledger)
 	if (r < 0)
 		return r;
 	ledger->in_transaction = true;
+	ledger->cursor = ledger->sequence = -1;
 	ledger->begun_ns = clock_boot_ns();
 	return 0;
-}
-
-static int run_named(struct ledger *ledger, enum statement which)
-{
-	sqlite3_stmt *statement;
-	int r = ledger_statement(ledger, which, &statement);
-
-	return r < 0 ? r : ledger_run(ledger, statement);
 }
 
 int ledger_event_begin(struct ledger *ledger)
@@ -349,25 +350,25 @@ int ledger_event_begin(struct ledger *ledger)
 		r = ledger_commit(ledger);
 	if (r == 0 && !ledger->in_transaction)
 		r = begin(ledger);
-	return r < 0 ? r : run_named(ledger, STATEMENT_SAVEPOINT);
+	if (r == 0)
+		ledger->changes = sqlite3_total_changes64(ledger->db);
+	return r;
 }
 
+/*
+ * A savepoint for each event would copy every page that it touches. Events fail where files and
+ * memory do, and then the transaction is lost with them.
+ */
 int ledger_event_end(struct ledger *ledger, int r)
 {
 	if (r >= 0) {
-		int released = run_named(ledger, STATEMENT_RELEASE);
-
-		if (released == 0) {
-			ledger->pending++;
-			return r;
-		}
-		r = released;
+		ledger->pending++;
+		return r;
 	}
+	if (!sqlite3_get_autocommit(ledger->db) &&
+	    sqlite3_total_changes64(ledger->db) != ledger->changes)
+		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 	note_rollback(ledger, r);
-	if (ledger->in_transaction) {
-		run_named(ledger, STATEMENT_UNDO);
-		run_named(ledger, STATEMENT_RELEASE);
-	}
 	return r;
 }
 
@@ -377,10 +378,10 @@ int ledger_commit(struct ledger *ledger)
 
 	if (ledger->in_transaction) {
 		r = execute(ledger, "COMMIT");
-		if (r < 0)
+		if (r < 0) {
 			sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
-		if (r < 0)
 			note_rollback(ledger, r);
+		}
 		ledger->in_transaction = false;
 		ledger->pending = 0;
 	}
@@ -404,7 +405,7 @@ void ledger_close(struct ledger *ledger)
 		ledger_end_writer(ledger);
 	}
 	for (size_t i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize(ledger->statements[i]);
+		ledger_finalize(&ledger->statements[i]);
 	sqlite3_close(ledger->db);
 	free(ledger->target_name);
 	free(ledger);

@@ -37,7 +37,8 @@ int ledger_begin_writer(struct ledger *ledger, const char *command, const char *
  * Write one event, as a whole or not at all. CALL_BEGIN makes an open row, CALL_END settles it; a
  * settled row never changes
  * (-EALREADY, or 0 where the same row is written again, as by a second replay).
- * What does not fit 63 bits is not written as if it did: its charge is then unpriced.
+ * What does not fit 63 bits is not written as if it did: its charge is then unpriced. An error
+ * (but -EALREADY and -EBUSY) may take back what was accepted since the last commit: ledger_lost().
  * Return: 0 or a negative errno: -ENOSPC, -EIO, -EROFS, -EBUSY, -EBADMSG (damaged file), -ENOMEM.
  */
 int ledger_write_call(struct ledger *ledger, const struct call_event *event);

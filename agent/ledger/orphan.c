@@ -9,7 +9,7 @@
 /* Settle one open call of a writer. Return: 1; 0: it has none; a negative errno. */
 static int settle_one(struct ledger *ledger, int64_t writer)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int64_t call = 0;
 	int r = ledger_statement(ledger, STATEMENT_SETTLE_ORPHAN, &statement);
 
@@ -21,7 +21,7 @@ static int settle_one(struct ledger *ledger, int64_t writer)
 		r = ledger_step(ledger, statement);
 	if (r <= 0)
 		return r;
-	call = sqlite3_column_int64(statement, 0);
+	call = ledger_column_int(statement, 0);
 	r = ledger_run(ledger, statement);
 	if (r == 0)
 		r = ledger_export_call(ledger, call);
@@ -47,7 +47,7 @@ static int settle_writer(struct ledger *ledger, int64_t writer, uint64_t *calls)
 /* The next writer after this one that has open calls. Return: 1; 0: there is none; errno. */
 static int next_writer(struct ledger *ledger, bool all, int64_t *writer)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_OPEN_WRITER, &statement);
 
 	if (r == 0) {
@@ -59,9 +59,9 @@ static int next_writer(struct ledger *ledger, bool all, int64_t *writer)
 		r = ledger_step(ledger, statement);
 	if (r <= 0)
 		return r;
-	*writer = sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
-	return 1;
+	*writer = ledger_column_int(statement, 0);
+	ledger_reset(statement);
+	return *writer != 0;
 }
 
 int ledger_settle_orphans(struct ledger *ledger, bool all, uint64_t *ret_calls)

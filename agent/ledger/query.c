@@ -10,7 +10,7 @@
 #include "agent/ledger/texts.h"
 #include "agent/limits.h"
 
-static void bind_filter(sqlite3_stmt *statement, const struct ledger_filter *filter, int *r)
+static void bind_filter(struct prepared *statement, const struct ledger_filter *filter, int *r)
 {
 	ledger_bind_int(statement, ":writer", filter->writer, r);
 	ledger_bind_int(statement, ":since", filter->since_ns, r);
@@ -46,7 +46,7 @@ int ledger_backgrounds(void *context, void (*tell)(void *to, const char *respons
 int ledger_calls(struct ledger *ledger, const struct ledger_filter *filter, ledger_call_fn fn,
 		 void *context)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_CALLS, &statement);
 
 	if (r == 0) {
@@ -84,7 +84,7 @@ static int loss_flush(struct loss_sum *sum, ledger_loss_fn fn, void *context)
 	return r;
 }
 
-static int walk_losses(struct ledger *ledger, sqlite3_stmt *statement, struct loss_sum *sum,
+static int walk_losses(struct ledger *ledger, struct prepared *statement, struct loss_sum *sum,
 		       ledger_loss_fn fn, void *context)
 {
 	struct ledger_loss *loss = &sum->loss;
@@ -104,10 +104,10 @@ static int walk_losses(struct ledger *ledger, sqlite3_stmt *statement, struct lo
 		}
 		if (r)
 			break;
-		loss->records = add(loss->records, sqlite3_column_int64(statement, 2));
-		loss->bytes = add(loss->bytes, sqlite3_column_int64(statement, 3));
+		loss->records = add(loss->records, ledger_column_int(statement, 2));
+		loss->bytes = add(loss->bytes, ledger_column_int(statement, 3));
 	}
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	return r ? r : loss_flush(sum, fn, context);
 }
 
@@ -115,7 +115,7 @@ int ledger_losses(struct ledger *ledger, const struct ledger_filter *filter, led
 		  void *context)
 {
 	struct loss_sum sum = {0};
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_LOSSES, &statement);
 
 	if (r == 0)
@@ -131,7 +131,7 @@ int ledger_losses(struct ledger *ledger, const struct ledger_filter *filter, led
 int ledger_unseens(struct ledger *ledger, const struct ledger_filter *filter, ledger_unseen_fn fn,
 		   void *context)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_UNSEENS, &statement);
 
 	if (r == 0)
@@ -140,7 +140,7 @@ int ledger_unseens(struct ledger *ledger, const struct ledger_filter *filter, le
 		return r;
 	while ((r = ledger_step(ledger, statement)) == 1) {
 		struct ledger_unseen unseen = {
-			.pid = sqlite3_column_int64(statement, 0),
+			.pid = ledger_column_int(statement, 0),
 			.executable = ledger_column_text(statement, 1),
 			.reason = ledger_column_text(statement, 2),
 			.remedy = ledger_column_text(statement, 3),
@@ -150,13 +150,13 @@ int ledger_unseens(struct ledger *ledger, const struct ledger_filter *filter, le
 		if (r)
 			break;
 	}
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	return r;
 }
 
 int ledger_ancestors(struct ledger *ledger, int64_t process, ledger_process_fn fn, void *context)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_ANCESTORS, &statement);
 
 	if (r == 0) {
@@ -167,11 +167,11 @@ int ledger_ancestors(struct ledger *ledger, int64_t process, ledger_process_fn f
 		return r;
 	while ((r = ledger_step(ledger, statement)) == 1) {
 		struct ledger_process row = {
-			.id = sqlite3_column_int64(statement, 0),
-			.pid = sqlite3_column_int64(statement, 1),
-			.start_ns = sqlite3_column_int64(statement, 2),
-			.exit_ns = sqlite3_column_int64(statement, 3),
-			.root = sqlite3_column_int(statement, 4),
+			.id = ledger_column_int(statement, 0),
+			.pid = ledger_column_int(statement, 1),
+			.start_ns = ledger_column_int(statement, 2),
+			.exit_ns = ledger_column_int(statement, 3),
+			.root = ledger_column_int(statement, 4),
 			.executable = ledger_column_text(statement, 5),
 			.name = ledger_column_text(statement, 6),
 			.arguments = ledger_column_text(statement, 7),
@@ -181,11 +181,11 @@ int ledger_ancestors(struct ledger *ledger, int64_t process, ledger_process_fn f
 		if (r)
 			break;
 	}
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	return r;
 }
 
-static int take_trace(struct ledger *ledger, sqlite3_stmt *statement,
+static int take_trace(struct ledger *ledger, struct prepared *statement,
 		      char ret_trace_id[LEDGER_TRACE_ID_TEXT])
 {
 	char found[LEDGER_TRACE_ID_TEXT] = "";
@@ -196,11 +196,11 @@ static int take_trace(struct ledger *ledger, sqlite3_stmt *statement,
 		return r < 0 ? r : -ENOENT;
 	text = ledger_column_text(statement, 0);
 	if (!text || snprintf(found, sizeof(found), "%s", text) >= (int)sizeof(found)) {
-		sqlite3_reset(statement);
+		ledger_reset(statement);
 		return -EBADMSG;
 	}
 	r = ledger_step(ledger, statement);
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	if (r)
 		return r < 0 ? r : -EEXIST;
 	memcpy(ret_trace_id, found, sizeof(found));
@@ -210,7 +210,7 @@ static int take_trace(struct ledger *ledger, sqlite3_stmt *statement,
 int ledger_find_trace(struct ledger *ledger, const struct ledger_filter *filter, const char *prefix,
 		      char ret_trace_id[LEDGER_TRACE_ID_TEXT])
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, prefix ? STATEMENT_FIND_TRACE : STATEMENT_NEWEST_TRACE,
 				 &statement);
 
@@ -223,14 +223,14 @@ int ledger_find_trace(struct ledger *ledger, const struct ledger_filter *filter,
 
 int ledger_last_settled(struct ledger *ledger, int64_t *ret_number)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_LAST_SETTLED, &statement);
 
 	if (r == 0)
 		r = ledger_step(ledger, statement);
 	if (r != 1)
 		return r < 0 ? r : -EBADMSG;
-	*ret_number = sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
+	*ret_number = ledger_column_int(statement, 0);
+	ledger_reset(statement);
 	return 0;
 }

@@ -15,14 +15,9 @@ struct parts {
 	struct attribute *attributes;
 };
 
-const char *ledger_column_text(sqlite3_stmt *statement, int column)
-{
-	return (const char *)sqlite3_column_text(statement, column);
-}
-
 static int read_usage(struct ledger *ledger, int64_t charge, struct pricing_usage *usage)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_USAGES, &statement);
 
 	if (r == 0)
@@ -35,12 +30,12 @@ static int read_usage(struct ledger *ledger, int64_t charge, struct pricing_usag
 
 		if (bucket >= 0)
 			pricing_usage_set(usage, (enum pricing_bucket)bucket,
-					  (uint64_t)sqlite3_column_int64(statement, 1));
+					  (uint64_t)ledger_column_int(statement, 1));
 	}
 	return r;
 }
 
-static int read_charge(struct ledger *ledger, sqlite3_stmt *statement, struct texts *texts,
+static int read_charge(struct ledger *ledger, struct prepared *statement, struct texts *texts,
 		       struct ledger_charge *charge)
 {
 	const char **const columns[] = {&charge->model, &charge->tier, &charge->region,
@@ -56,13 +51,13 @@ static int read_charge(struct ledger *ledger, sqlite3_stmt *statement, struct te
 	if (r == 0)
 		r = texts_keep(texts, statement, 7, &charge->currency);
 	charge->status = ledger_price_status_by_name(status ? status : "");
-	charge->amount = sqlite3_column_int64(statement, 8);
-	return r < 0 ? r : read_usage(ledger, sqlite3_column_int64(statement, 0), &charge->usage);
+	charge->amount = ledger_column_int(statement, 8);
+	return r < 0 ? r : read_usage(ledger, ledger_column_int(statement, 0), &charge->usage);
 }
 
 static int read_charges(struct ledger *ledger, struct parts *parts, struct ledger_call *call)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	size_t n = 0;
 	int r = ledger_statement(ledger, STATEMENT_CHARGES, &statement);
 
@@ -75,7 +70,7 @@ static int read_charges(struct ledger *ledger, struct parts *parts, struct ledge
 		if (r < 0)
 			break;
 	}
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	call->charges = parts->charges;
 	call->n_charges = n;
 	return r < 0 ? r : 0;
@@ -83,7 +78,7 @@ static int read_charges(struct ledger *ledger, struct parts *parts, struct ledge
 
 static int read_attributes(struct ledger *ledger, struct parts *parts, struct ledger_call *call)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	size_t n = 0;
 	int r = ledger_statement(ledger, STATEMENT_ATTRIBUTES, &statement);
 
@@ -99,7 +94,7 @@ static int read_attributes(struct ledger *ledger, struct parts *parts, struct le
 			break;
 		n++;
 	}
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	call->attributes = parts->attributes;
 	call->n_attributes = n;
 	return r < 0 ? r : 0;
@@ -115,7 +110,7 @@ static enum cost_status cost_status_by_name(const char *name)
 }
 
 /* Columns of STATEMENT_CALLS, in its order. */
-static void read_call(sqlite3_stmt *statement, struct ledger_call *call)
+static void read_call(struct prepared *statement, struct ledger_call *call)
 {
 	int64_t *const numbers[] = {
 		&call->id, &call->settled,  NULL,          NULL,
@@ -129,30 +124,30 @@ static void read_call(sqlite3_stmt *statement, struct ledger_call *call)
 	memset(call, 0, sizeof(*call));
 	for (int i = 0; i < 8; i++) {
 		if (numbers[i])
-			*numbers[i] = sqlite3_column_int64(statement, i);
+			*numbers[i] = ledger_column_int(statement, i);
 	}
 	call->trace_id = ledger_column_text(statement, 2);
 	call->span_id = ledger_column_text(statement, 3);
 	call->parent_span_id = ledger_column_text(statement, 4);
 	for (int i = 0; i < 9; i++)
 		*texts[i] = ledger_column_text(statement, 8 + i);
-	call->server_port = sqlite3_column_int64(statement, 17);
-	call->http_status = sqlite3_column_int64(statement, 18);
+	call->server_port = ledger_column_int(statement, 17);
+	call->http_status = ledger_column_int(statement, 18);
 	call->error_type = ledger_column_text(statement, 19);
 	call->key_fingerprint = ledger_column_text(statement, 20);
 	call->cost_status = cost_status_by_name(ledger_column_text(statement, 21));
 	call->completeness = ledger_column_text(statement, 22);
 	call->card_version = ledger_column_text(statement, 23);
 	call->capture = ledger_column_text(statement, 24);
-	call->process = sqlite3_column_int64(statement, 25);
-	call->pid = sqlite3_column_int64(statement, 26);
+	call->process = ledger_column_int(statement, 25);
+	call->pid = ledger_column_int(statement, 26);
 	call->process_name = ledger_column_text(statement, 27);
 	call->executable = ledger_column_text(statement, 28);
 	call->arguments = ledger_column_text(statement, 29);
-	call->provider_known = sqlite3_column_int(statement, 30);
+	call->provider_known = ledger_column_int(statement, 30);
 }
 
-static int walk_calls(struct ledger *ledger, sqlite3_stmt *statement, struct parts *parts,
+static int walk_calls(struct ledger *ledger, struct prepared *statement, struct parts *parts,
 		      ledger_call_fn fn, void *context)
 {
 	struct ledger_call call;
@@ -169,11 +164,11 @@ static int walk_calls(struct ledger *ledger, sqlite3_stmt *statement, struct par
 		if (r)
 			break;
 	}
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	return r;
 }
 
-int ledger_read_calls(struct ledger *ledger, sqlite3_stmt *statement, ledger_call_fn fn,
+int ledger_read_calls(struct ledger *ledger, struct prepared *statement, ledger_call_fn fn,
 		      void *context)
 {
 	struct parts parts = {

@@ -196,20 +196,18 @@ static const char version_1[] =
 
 /*
  * What is exported, and who a writer is, so that others see whether it lives: a pid alone comes
- * again. No query was served by the index on all calls of a writer; the open ones are few.
+ * again. The index that is dropped served no query.
  */
 static const char version_2[] =
 	"ALTER TABLE writer ADD COLUMN start_ticks INTEGER;\n"
 	"ALTER TABLE writer ADD COLUMN boot_id TEXT;\n"
 	"ALTER TABLE writer ADD COLUMN pid_namespace INTEGER;\n"
 	"DROP INDEX call_writer;\n"
-	"CREATE INDEX call_open ON call (writer) WHERE settled IS NULL;\n"
 
 	"-- Where calls are exported to.\n"
 	"CREATE TABLE target (\n"
 	"	id INTEGER PRIMARY KEY,\n"
 	"	url TEXT NOT NULL UNIQUE, -- without user, password and query\n"
-	"	last_sequence INTEGER NOT NULL DEFAULT 0, -- that a call was given\n"
 	"	cursor INTEGER NOT NULL DEFAULT 0, -- last one that was delivered or given up\n"
 	"	lease_holder INTEGER REFERENCES writer, -- who exports; NULL: nobody\n"
 	"	lease_until_ns INTEGER NOT NULL DEFAULT 0,\n"

@@ -16,12 +16,6 @@ struct ledger_spool {
 	char *name;
 };
 
-/* The row of a target. */
-struct target {
-	int64_t last, cursor;
-	int64_t holder, until_ns; /* 0: nobody */
-};
-
 int ledger_spool_new(struct ledger_spool **ret_spool, struct ledger *ledger, const char *url)
 {
 	struct ledger_spool *spool;
@@ -42,25 +36,9 @@ int ledger_spool_new(struct ledger_spool **ret_spool, struct ledger *ledger, con
 	return 0;
 }
 
-static int read_target(const struct ledger_spool *spool, struct target *ret_target)
+static int read_target(const struct ledger_spool *spool, struct ledger_target *ret_target)
 {
-	sqlite3_stmt *statement;
-	int r = ledger_statement(spool->ledger, STATEMENT_TARGET, &statement);
-
-	if (r == 0)
-		ledger_bind_int(statement, ":target", spool->target, &r);
-	if (r == 0)
-		r = ledger_step(spool->ledger, statement);
-	if (r != 1)
-		return r < 0 ? r : -EBADMSG;
-	*ret_target = (struct target){
-		.last = sqlite3_column_int64(statement, 0),
-		.cursor = sqlite3_column_int64(statement, 1),
-		.holder = sqlite3_column_int64(statement, 2),
-		.until_ns = sqlite3_column_int64(statement, 3),
-	};
-	sqlite3_reset(statement);
-	return 0;
+	return ledger_read_target(spool->ledger, spool->target, ret_target);
 }
 
 /* ---- transactions: a writer that keeps the file is no other exporter ---- */
@@ -95,7 +73,7 @@ static int64_t later(int64_t wall_ns, unsigned int ms)
 /* Return: 0; -EBUSY: somebody else has it; another negative errno. */
 static int check_holder(const struct ledger_spool *spool, int64_t wall_ns)
 {
-	struct target target;
+	struct ledger_target target;
 	bool gone;
 	int r = read_target(spool, &target);
 
@@ -110,7 +88,7 @@ static int check_holder(const struct ledger_spool *spool, int64_t wall_ns)
 
 static int take_lease(struct ledger_spool *spool, int64_t wall_ns, unsigned int ms)
 {
-	sqlite3_stmt *statement = NULL;
+	struct prepared *statement = NULL;
 	int r = check_holder(spool, wall_ns);
 
 	if (r == 0)
@@ -132,7 +110,7 @@ int ledger_spool_lease(struct ledger_spool *spool, int64_t wall_ns, unsigned int
 
 static int release(struct ledger_spool *spool)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(spool->ledger, STATEMENT_RELEASE_LEASE, &statement);
 
 	if (r < 0)
@@ -153,7 +131,7 @@ int ledger_spool_release(struct ledger_spool *spool)
 
 int ledger_spool_cursor(struct ledger_spool *spool, uint64_t *ret_sequence)
 {
-	struct target target;
+	struct ledger_target target;
 	int r = read_target(spool, &target);
 
 	if (r == 0)
@@ -163,7 +141,7 @@ int ledger_spool_cursor(struct ledger_spool *spool, uint64_t *ret_sequence)
 
 int ledger_spool_waiting(struct ledger_spool *spool, uint64_t *ret_calls, uint64_t *ret_last)
 {
-	struct target target;
+	struct ledger_target target;
 	int r = read_target(spool, &target);
 
 	if (r < 0)
@@ -174,27 +152,25 @@ int ledger_spool_waiting(struct ledger_spool *spool, uint64_t *ret_calls, uint64
 }
 
 struct walk {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	ledger_spool_fn fn;
 	void *context;
 };
 
-static int64_t number(sqlite3_stmt *statement, int column)
+static int64_t number(struct prepared *statement, int column)
 {
-	return sqlite3_column_type(statement, column) == SQLITE_NULL
-		       ? -1
-		       : sqlite3_column_int64(statement, column);
+	return ledger_column_null(statement, column) ? -1 : ledger_column_int(statement, column);
 }
 
 /* Columns of STATEMENT_SPOOL behind those of the call, in its order. */
 static int on_call(void *context, const struct ledger_call *call)
 {
 	const struct walk *walk = context;
-	sqlite3_stmt *statement = walk->statement;
+	struct prepared *statement = walk->statement;
 	const int at = LEDGER_CALL_COLUMNS;
 	struct ledger_spooled spooled = {
 		.call = call,
-		.sequence = (uint64_t)sqlite3_column_int64(statement, at),
+		.sequence = (uint64_t)ledger_column_int(statement, at),
 		.boot_id = ledger_column_text(statement, at + 1),
 		.cgroup = ledger_column_text(statement, at + 2),
 		.service_name = ledger_column_text(statement, at + 3),
@@ -223,7 +199,7 @@ int ledger_spool_read(struct ledger_spool *spool, uint64_t after, ledger_spool_f
 
 static int dequeue(struct ledger_spool *spool, int64_t sequence)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(spool->ledger, STATEMENT_DEQUEUE, &statement);
 
 	if (r < 0)
@@ -235,7 +211,7 @@ static int dequeue(struct ledger_spool *spool, int64_t sequence)
 
 static int move_cursor(struct ledger_spool *spool, int64_t sequence, uint64_t lost)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(spool->ledger, STATEMENT_ADVANCE, &statement);
 
 	if (r < 0)
@@ -248,7 +224,7 @@ static int move_cursor(struct ledger_spool *spool, int64_t sequence, uint64_t lo
 
 static int advance(struct ledger_spool *spool, uint64_t sequence, uint64_t lost)
 {
-	struct target target;
+	struct ledger_target target;
 	int r = read_target(spool, &target);
 
 	if (r < 0)

@@ -3,6 +3,7 @@
 #include "agent/ledger/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/util/text.h"
@@ -17,10 +18,6 @@
 	" iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known"
 
 static const char *const texts[STATEMENTS] = {
-	[STATEMENT_SAVEPOINT] = "SAVEPOINT event",
-	[STATEMENT_RELEASE] = "RELEASE event",
-	[STATEMENT_UNDO] = "ROLLBACK TO event",
-
 	[STATEMENT_WRITER] =
 		"INSERT INTO writer (command, version, pid, started_ns, start_ticks, boot_id,"
 		" pid_namespace) VALUES (:command, :version, :pid, :started_ns, :start_ticks,"
@@ -51,13 +48,13 @@ static const char *const texts[STATEMENTS] = {
 	[STATEMENT_FIND_PROCESS] = "SELECT id FROM process WHERE boot_id = :boot_id"
 				   " AND pid = :pid AND start_ticks = :start_ticks",
 
-	[STATEMENT_FIND_CALL] =
-		"SELECT id, settled IS NOT NULL,"
-		" end_ns IS :end_ns AND response_model IS :response_model"
-		" AND http_status IS :http_status AND cost_status = :cost_status"
-		" AND raw_usage IS :raw_usage AND card_version IS :card_version"
-		" AND (SELECT count(*) FROM charge WHERE call = call.id) = :n_charges"
-		" FROM call WHERE trace_id = :trace_id AND span_id = :span_id",
+	[STATEMENT_FIND_CALL] = "SELECT id, settled IS NOT NULL,"
+				" end_ns IS :end_ns AND response_model IS :response_model"
+				" AND http_status IS :http_status AND cost_status = :cost_status"
+				" AND raw_usage IS :raw_usage AND card_version IS :card_version,"
+				" (SELECT count(*) FROM charge WHERE call = call.id),"
+				" EXISTS (SELECT 1 FROM attribute WHERE call = call.id)"
+				" FROM call WHERE trace_id = :trace_id AND span_id = :span_id",
 	[STATEMENT_CALL] =
 		"INSERT INTO call (id, trace_id, span_id, parent_span_id, writer, process,"
 		" root_process, settled, start_ns, end_ns, first_token_ns, operation, provider,"
@@ -93,7 +90,7 @@ static const char *const texts[STATEMENTS] = {
 		" completeness = excluded.completeness, partial = excluded.partial,"
 		" bytes_seen = excluded.bytes_seen, bytes_declared = excluded.bytes_declared,"
 		" raw_usage = excluded.raw_usage, card_version = excluded.card_version,"
-		" capture = excluded.capture WHERE settled IS NULL RETURNING id",
+		" capture = excluded.capture WHERE settled IS NULL",
 	[STATEMENT_DROP_CHARGES] = "DELETE FROM charge WHERE call = :call",
 	[STATEMENT_DROP_ATTRIBUTES] = "DELETE FROM attribute WHERE call = :call",
 	[STATEMENT_ATTRIBUTE] = "INSERT OR REPLACE INTO attribute (call, name, value)"
@@ -102,7 +99,7 @@ static const char *const texts[STATEMENTS] = {
 	[STATEMENT_CHARGE] =
 		"INSERT INTO charge (call, number, model, tier, region, variant, input_tokens,"
 		" output_tokens) VALUES (:call, :number, :model, :tier, :region, :variant,"
-		" :input_tokens, :output_tokens) RETURNING id",
+		" :input_tokens, :output_tokens)",
 	[STATEMENT_USAGE] = "INSERT INTO usage (charge, bucket, quantity)"
 			    " VALUES (:charge, :bucket, :quantity)",
 	[STATEMENT_PRICE] =
@@ -127,11 +124,11 @@ static const char *const texts[STATEMENTS] = {
 		" EXISTS (SELECT 1 FROM unseen WHERE time_ns = :time_ns AND writer < :writer"
 		" AND process IS :process AND executable IS :executable AND reason = :reason))",
 
+	/* Open calls are those without a number in the index of all that have settled. */
 	[STATEMENT_OPEN_WRITER] =
-		"SELECT w.id FROM writer w WHERE w.id > :after AND w.id <> :self AND (:all"
-		" OR w.command = (SELECT command FROM writer WHERE id = :self))"
-		" AND EXISTS (SELECT 1 FROM call WHERE writer = w.id AND settled IS NULL)"
-		" ORDER BY w.id LIMIT 1",
+		"SELECT min(c.writer) FROM call c JOIN writer w ON w.id = c.writer"
+		" WHERE c.settled IS NULL AND c.writer > :after AND c.writer <> :self AND (:all"
+		" OR w.command = (SELECT command FROM writer WHERE id = :self))",
 	/* What the response had told of its usage was not its last word: that is no bill. */
 	[STATEMENT_SETTLE_ORPHAN] =
 		"UPDATE call SET settled = (SELECT coalesce(max(settled), 0) + 1 FROM call),"
@@ -144,15 +141,15 @@ static const char *const texts[STATEMENTS] = {
 
 	[STATEMENT_ADD_TARGET] = "INSERT INTO target (url) VALUES (:url) ON CONFLICT DO NOTHING",
 	[STATEMENT_FIND_TARGET] = "SELECT id FROM target WHERE url = :url",
-	[STATEMENT_NEXT_SEQUENCE] = "UPDATE target SET last_sequence = last_sequence + 1"
-				    " WHERE id = :target RETURNING last_sequence, cursor",
 	[STATEMENT_ENQUEUE] = "INSERT INTO export (target, sequence, call)"
 			      " VALUES (:target, :sequence, :call)",
 	[STATEMENT_DEQUEUE] = "DELETE FROM export WHERE target = :target AND sequence <= :cursor",
 	[STATEMENT_DROPPED] = "UPDATE target SET cursor = :cursor, dropped = dropped + :dropped"
 			      " WHERE id = :target",
-	[STATEMENT_TARGET] = "SELECT last_sequence, cursor, lease_holder, lease_until_ns"
-			     " FROM target WHERE id = :target",
+	/* Calls behind the cursor are all in the queue: its last one is the last there is. */
+	[STATEMENT_TARGET] =
+		"SELECT cursor, coalesce((SELECT max(sequence) FROM export WHERE target = :target),"
+		" cursor), lease_holder, lease_until_ns FROM target WHERE id = :target",
 	[STATEMENT_LEASE] = "UPDATE target SET lease_holder = :writer, lease_until_ns = :until"
 			    " WHERE id = :target",
 	[STATEMENT_RELEASE_LEASE] = "UPDATE target SET lease_holder = NULL, lease_until_ns = 0"
@@ -255,35 +252,56 @@ int ledger_errno(sqlite3 *db, int result)
 	}
 }
 
-int ledger_statement(struct ledger *ledger, enum statement which, sqlite3_stmt **ret_statement)
+static int prepare(struct ledger *ledger, enum statement which, struct prepared *statement)
 {
-	sqlite3_stmt **statement = &ledger->statements[which];
-	int r;
+	size_t room = 1;
+	int r = sqlite3_prepare_v3(ledger->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+				   &statement->handle, NULL);
 
-	if (!*statement) {
-		r = sqlite3_prepare_v3(ledger->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-				       statement, NULL);
-		if (r != SQLITE_OK)
-			return ledger_errno(ledger->db, r);
-	}
-	sqlite3_reset(*statement);
-	sqlite3_clear_bindings(*statement);
-	*ret_statement = *statement;
+	if (r != SQLITE_OK)
+		return ledger_errno(ledger->db, r);
+	while (room < 2 * (size_t)sqlite3_bind_parameter_count(statement->handle))
+		room *= 2;
+	statement->parameters = calloc(room, sizeof(*statement->parameters));
+	statement->room = room;
+	if (statement->parameters)
+		return 0;
+	ledger_finalize(statement);
+	return -ENOMEM;
+}
+
+int ledger_statement(struct ledger *ledger, enum statement which, struct prepared **ret_statement)
+{
+	struct prepared *statement = &ledger->statements[which];
+	int r = statement->handle ? 0 : prepare(ledger, which, statement);
+
+	if (r < 0)
+		return r;
+	sqlite3_reset(statement->handle);
+	sqlite3_clear_bindings(statement->handle);
+	*ret_statement = statement;
 	return 0;
 }
 
-int ledger_step(struct ledger *ledger, sqlite3_stmt *statement)
+void ledger_finalize(struct prepared *statement)
 {
-	int result = sqlite3_step(statement), r;
+	sqlite3_finalize(statement->handle);
+	free(statement->parameters);
+	*statement = (struct prepared){0};
+}
+
+int ledger_step(struct ledger *ledger, struct prepared *statement)
+{
+	int result = sqlite3_step(statement->handle), r;
 
 	if (result == SQLITE_ROW)
 		return 1;
 	r = ledger_errno(ledger->db, result);
-	sqlite3_reset(statement);
+	sqlite3_reset(statement->handle);
 	return r;
 }
 
-int ledger_run(struct ledger *ledger, sqlite3_stmt *statement)
+int ledger_run(struct ledger *ledger, struct prepared *statement)
 {
 	int r;
 
@@ -300,16 +318,33 @@ static int bind_result(int index, int result)
 	return result == SQLITE_NOMEM ? -ENOMEM : ledger_errno(NULL, result);
 }
 
-void ledger_bind_int_if(sqlite3_stmt *statement, const char *name, bool present, int64_t value,
-			int *r)
+/* SQLite compares names one by one, which for the columns of a call is most of a binding's time. */
+static int parameter_index(struct prepared *statement, const char *name)
 {
-	int index = sqlite3_bind_parameter_index(statement, name);
+	size_t mask = statement->room - 1, at = (uintptr_t)name / 4;
+	struct parameter *parameter = &statement->parameters[at & mask];
 
-	if (*r == 0 && present)
-		*r = bind_result(index, sqlite3_bind_int64(statement, index, value));
+	for (size_t i = 0; i < statement->room; i++) {
+		parameter = &statement->parameters[(at + i) & mask];
+		if (!parameter->name || parameter->name == name)
+			break;
+	}
+	if (parameter->name != name)
+		*parameter = (struct parameter){
+			name, sqlite3_bind_parameter_index(statement->handle, name)};
+	return parameter->index;
 }
 
-void ledger_bind_int(sqlite3_stmt *statement, const char *name, int64_t value, int *r)
+void ledger_bind_int_if(struct prepared *statement, const char *name, bool present, int64_t value,
+			int *r)
+{
+	int index = parameter_index(statement, name);
+
+	if (*r == 0 && present)
+		*r = bind_result(index, sqlite3_bind_int64(statement->handle, index, value));
+}
+
+void ledger_bind_int(struct prepared *statement, const char *name, int64_t value, int *r)
 {
 	ledger_bind_int_if(statement, name, true, value, r);
 }
@@ -330,17 +365,17 @@ static int bind_repaired(sqlite3_stmt *statement, int index, const char *text, s
 	return r;
 }
 
-void ledger_bind_text(sqlite3_stmt *statement, const char *name, const char *text, int *r)
+void ledger_bind_text(struct prepared *statement, const char *name, const char *text, int *r)
 {
-	int index = sqlite3_bind_parameter_index(statement, name);
+	int index = parameter_index(statement, name);
 	size_t length;
 
 	if (*r < 0 || !text)
 		return;
 	length = strlen(text);
 	if (!text_valid(text, length))
-		*r = bind_repaired(statement, index, text, length);
+		*r = bind_repaired(statement->handle, index, text, length);
 	else
-		*r = bind_result(index, sqlite3_bind_text64(statement, index, text, length,
-							    SQLITE_TRANSIENT, SQLITE_UTF8));
+		*r = bind_result(index, sqlite3_bind_text64(statement->handle, index, text, length,
+							    SQLITE_STATIC, SQLITE_UTF8));
 }

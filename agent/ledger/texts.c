@@ -7,14 +7,14 @@
 
 #include "agent/ledger/internal.h"
 
-int texts_keep(struct texts *texts, sqlite3_stmt *statement, int column, const char **ret)
+int texts_keep(struct texts *texts, struct prepared *statement, int column, const char **ret)
 {
 	const char *text = ledger_column_text(statement, column);
 	char *copy;
 
 	*ret = NULL;
 	if (!text)
-		return sqlite3_column_type(statement, column) == SQLITE_NULL ? 0 : -ENOMEM;
+		return ledger_column_null(statement, column) ? 0 : -ENOMEM;
 	if (texts->n == texts->capacity) {
 		size_t capacity = texts->capacity ? 2 * texts->capacity : 16;
 		char **items = realloc(texts->items, capacity * sizeof(*items));

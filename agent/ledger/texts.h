@@ -3,8 +3,9 @@
 #ifndef AGENT_LEDGER_TEXTS_H
 #define AGENT_LEDGER_TEXTS_H
 
-#include <sqlite3.h>
 #include <stddef.h>
+
+struct prepared;
 
 /* All zero: none. */
 struct texts {
@@ -13,7 +14,7 @@ struct texts {
 };
 
 /** texts_keep - copy a column's text; NULL stays NULL. Return: 0 or -ENOMEM. */
-int texts_keep(struct texts *texts, sqlite3_stmt *statement, int column, const char **ret);
+int texts_keep(struct texts *texts, struct prepared *statement, int column, const char **ret);
 
 /** texts_clear - forget them; memory for their list is kept. */
 void texts_clear(struct texts *texts);

@@ -10,46 +10,38 @@
 
 /* ---- processes ---- */
 
-static void bind_key(struct ledger *ledger, sqlite3_stmt *statement, const struct process_key *key,
-		     int *r)
+static void bind_key(struct ledger *ledger, struct prepared *statement,
+		     const struct process_key *key, int *r)
 {
-	char boot_id[2 * BOOT_ID_SIZE + 1];
-
-	hash_hex(ledger->boot_id, sizeof(ledger->boot_id), boot_id);
-	ledger_bind_text(statement, ":boot_id", boot_id, r);
+	ledger_bind_text(statement, ":boot_id", ledger->boot_id, r);
 	ledger_bind_int(statement, ":pid", key->pid, r);
 	ledger_bind_int(statement, ":start_ticks", ledger_saturate(key->start), r);
 }
 
-static int bind_arguments(sqlite3_stmt *statement, const struct process_event *event)
+/* The command line as JSON; where it is too long, nothing. */
+static int append_arguments(struct buffer *json, const struct process_event *event)
 {
-	struct buffer json;
-	int r;
+	int r = buffer_append_text(json, "[");
 
-	if (event->n_arguments == 0)
-		return 0;
-	/* Escaping makes six bytes of one at most. */
-	buffer_init(&json, 8 * LIMIT_ARGUMENTS);
-	r = buffer_append_text(&json, "[");
 	for (size_t i = 0; r == 0 && i < event->n_arguments; i++) {
 		if (i > 0)
-			r = buffer_append_text(&json, ",");
+			r = buffer_append_text(json, ",");
 		if (r == 0)
-			r = text_append_json(&json, event->arguments[i],
+			r = text_append_json(json, event->arguments[i],
 					     strlen(event->arguments[i]));
 	}
 	if (r == 0)
-		r = buffer_append_text(&json, "]");
-	if (r == 0)
-		ledger_bind_text(statement, ":arguments", buffer_text(&json), &r);
-	buffer_free(&json);
+		r = buffer_append_text(json, "]");
+	if (r == -E2BIG)
+		buffer_clear(json);
 	return r == -E2BIG ? 0 : r;
 }
 
-static int write_process(struct ledger *ledger, const struct process_event *event)
+static int put_process(struct ledger *ledger, const struct process_event *event,
+		       const char *arguments)
 {
 	bool has_status = event->exit_ns && event->exit_status != CR_EXIT_STATUS_UNKNOWN;
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_PROCESS, &statement);
 
 	if (r < 0)
@@ -67,26 +59,43 @@ static int write_process(struct ledger *ledger, const struct process_event *even
 	ledger_bind_int(statement, ":is_root", event->root, &r);
 	ledger_bind_text(statement, ":executable", event->executable, &r);
 	ledger_bind_text(statement, ":name", event->name, &r);
+	ledger_bind_text(statement, ":arguments", arguments, &r);
 	ledger_bind_text(statement, ":cgroup", event->cgroup, &r);
 	ledger_bind_text(statement, ":service_name", event->service_name, &r);
-	if (r == 0)
-		r = bind_arguments(statement, event);
 	return r < 0 ? r : ledger_run(ledger, statement);
+}
+
+static int write_process(struct ledger *ledger, const struct process_event *event)
+{
+	struct buffer json;
+	int r;
+
+	/* Escaping makes six bytes of one at most. */
+	buffer_init(&json, 8 * LIMIT_ARGUMENTS);
+	r = event->n_arguments ? append_arguments(&json, event) : 0;
+	if (r == 0)
+		r = put_process(ledger, event, json.length ? buffer_text(&json) : NULL);
+	buffer_free(&json);
+	return r;
 }
 
 int ledger_write_process(struct ledger *ledger, const struct process_event *event)
 {
+	char boot_id[sizeof(ledger->boot_id)];
 	int r = ledger_event_begin(ledger);
 
 	if (r < 0)
 		return r;
-	memcpy(ledger->boot_id, event->boot_id, sizeof(ledger->boot_id));
+	hash_hex(event->boot_id, sizeof(event->boot_id), boot_id);
+	if (strcmp(boot_id, ledger->boot_id) != 0)
+		ledger_forget(ledger);
+	memcpy(ledger->boot_id, boot_id, sizeof(boot_id));
 	return ledger_event_end(ledger, write_process(ledger, event));
 }
 
 static int find_process(struct ledger *ledger, const struct process_key *key, int64_t *ret_id)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_FIND_PROCESS, &statement);
 
 	if (r < 0)
@@ -95,13 +104,13 @@ static int find_process(struct ledger *ledger, const struct process_key *key, in
 	if (r == 0)
 		r = ledger_step(ledger, statement);
 	if (r == 1) {
-		*ret_id = sqlite3_column_int64(statement, 0);
-		sqlite3_reset(statement);
+		*ret_id = ledger_column_int(statement, 0);
+		ledger_reset(statement);
 	}
 	return r;
 }
 
-int ledger_find_process(struct ledger *ledger, const struct process_key *key, int64_t *ret_id)
+static int find_or_make(struct ledger *ledger, const struct process_key *key, int64_t *ret_id)
 {
 	struct process_event unknown = {
 		.key = *key, .uid = UINT32_MAX, .exit_status = CR_EXIT_STATUS_UNKNOWN};
@@ -116,6 +125,24 @@ int ledger_find_process(struct ledger *ledger, const struct process_key *key, in
 	return r < 0 ? r : 0;
 }
 
+int ledger_find_process(struct ledger *ledger, const struct process_key *key, int64_t *ret_id)
+{
+	struct known_process *known = &ledger->known[key->pid % LEDGER_KNOWN_PROCESSES];
+	int64_t id;
+	int r;
+
+	if (known->id && !memcmp(&known->key, key, sizeof(*key))) {
+		*ret_id = known->id;
+		return 0;
+	}
+	r = find_or_make(ledger, key, &id);
+	if (r < 0)
+		return r;
+	*known = (struct known_process){*key, id};
+	*ret_id = id;
+	return 0;
+}
+
 /* ---- losses ---- */
 
 /* The row of the process that an event is of; 0 where it is of no one process. */
@@ -127,7 +154,7 @@ static int find_any_process(struct ledger *ledger, const struct process_key *key
 
 int ledger_put_loss(struct ledger *ledger, const struct loss_event *event)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int64_t process;
 	int r = find_any_process(ledger, &event->process, &process);
 
@@ -162,7 +189,7 @@ static const char *not_empty(const char *text)
 static int write_unseen(struct ledger *ledger, const struct unseen_event *event)
 {
 	const char *reason = not_empty(event->reason);
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int64_t process;
 	int r = find_any_process(ledger, &event->process, &process);
 

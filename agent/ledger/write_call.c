@@ -21,7 +21,7 @@ static int insert_charge(struct ledger *ledger, int64_t call, size_t number,
 	uint64_t input = 0, output = 0;
 	bool has_input = ledger_usage_input(&charge->usage, &input) && input <= INT64_MAX;
 	bool has_output = ledger_usage_output(&charge->usage, &output) && output <= INT64_MAX;
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_CHARGE, &statement);
 
 	if (r < 0)
@@ -35,11 +35,10 @@ static int insert_charge(struct ledger *ledger, int64_t call, size_t number,
 	ledger_bind_int_if(statement, ":input_tokens", has_input, (int64_t)input, &r);
 	ledger_bind_int_if(statement, ":output_tokens", has_output, (int64_t)output, &r);
 	if (r == 0)
-		r = ledger_step(ledger, statement);
-	if (r != 1)
-		return r < 0 ? r : -EIO;
-	*ret_id = sqlite3_column_int64(statement, 0);
-	return ledger_run(ledger, statement);
+		r = ledger_run(ledger, statement);
+	if (r == 0)
+		*ret_id = sqlite3_last_insert_rowid(ledger->db);
+	return r;
 }
 
 static int insert_usage(struct ledger *ledger, int64_t charge, const struct pricing_usage *usage)
@@ -47,7 +46,7 @@ static int insert_usage(struct ledger *ledger, int64_t charge, const struct pric
 	int r = 0;
 
 	for (unsigned int i = 0; r == 0 && i < PRICING_BUCKETS; i++) {
-		sqlite3_stmt *statement;
+		struct prepared *statement;
 
 		if (!pricing_usage_has(usage, i) || usage->quantity[i] > INT64_MAX)
 			continue;
@@ -67,7 +66,7 @@ static int insert_price(struct ledger *ledger, int64_t charge, const struct pric
 			enum pricing_status status, const char *card_version)
 {
 	bool has_row = price->currency[0] != '\0';
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_PRICE, &statement);
 
 	if (r < 0)
@@ -88,7 +87,7 @@ static int insert_price(struct ledger *ledger, int64_t charge, const struct pric
 static int insert_line(struct ledger *ledger, int64_t charge, unsigned int number,
 		       const struct pricing_line *line)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_PRICE_LINE, &statement);
 
 	if (r < 0)
@@ -172,7 +171,7 @@ static const char *completeness(const struct call_event *event)
 	return event->partial || event->type != CALL_END ? "partial" : "exact";
 }
 
-static void bind_end(sqlite3_stmt *statement, const struct call_event *event, int *r)
+static void bind_end(struct prepared *statement, const struct call_event *event, int *r)
 {
 	ledger_bind_int_if(statement, ":end_ns", event->end_ns,
 			   ledger_wall(event->end_ns, event->wall_offset_ns), r);
@@ -183,9 +182,10 @@ static void bind_end(sqlite3_stmt *statement, const struct call_event *event, in
 	ledger_bind_text(statement, ":card_version", event->card_version, r);
 }
 
-static void bind_peer(sqlite3_stmt *statement, const struct conn_info *info, int *r)
+/* @text: room for the peer's address, which the statement borrows. */
+static void bind_peer(struct prepared *statement, const struct conn_info *info,
+		      char text[INET6_ADDRSTRLEN], int *r)
 {
-	char text[INET6_ADDRSTRLEN];
 	int family;
 
 	if (!info)
@@ -196,11 +196,11 @@ static void bind_peer(sqlite3_stmt *statement, const struct conn_info *info, int
 		return;
 	family = info->peer.family == 4 ? AF_INET : AF_INET6;
 	ledger_bind_text(statement, ":peer_address",
-			 inet_ntop(family, info->peer.bytes, text, sizeof(text)), r);
+			 inet_ntop(family, info->peer.bytes, text, INET6_ADDRSTRLEN), r);
 	ledger_bind_int(statement, ":peer_port", info->peer.port, r);
 }
 
-static void bind_texts(sqlite3_stmt *statement, const struct call_event *event, int *r)
+static void bind_texts(struct prepared *statement, const struct call_event *event, int *r)
 {
 	const struct {
 		const char *name, *text;
@@ -226,7 +226,7 @@ static void bind_texts(sqlite3_stmt *statement, const struct call_event *event, 
 		ledger_bind_text(statement, columns[i].name, columns[i].text, r);
 }
 
-static void bind_numbers(sqlite3_stmt *statement, const struct call_event *event, int *r)
+static void bind_numbers(struct prepared *statement, const struct call_event *event, int *r)
 {
 	ledger_bind_int(statement, ":settle", event->type == CALL_END, r);
 	ledger_bind_int(statement, ":start_ns", ledger_wall(event->start_ns, event->wall_offset_ns),
@@ -249,35 +249,40 @@ static void bind_numbers(sqlite3_stmt *statement, const struct call_event *event
 struct found {
 	int64_t id; /* 0: there is none */
 	bool settled, same;
+	bool has_charges, has_attributes;
 };
 
 static int find_call(struct ledger *ledger, const struct call_event *event,
 		     const struct id_texts *ids, struct found *found)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_FIND_CALL, &statement);
+	int64_t n_charges;
 
 	if (r < 0)
 		return r;
 	ledger_bind_text(statement, ":trace_id", ids->trace_id, &r);
 	ledger_bind_text(statement, ":span_id", ids->span_id, &r);
-	ledger_bind_int(statement, ":n_charges", (int64_t)event->n_charges, &r);
 	bind_end(statement, event, &r);
 	if (r == 0)
 		r = ledger_step(ledger, statement);
 	if (r != 1)
 		return r;
-	found->id = sqlite3_column_int64(statement, 0);
-	found->settled = sqlite3_column_int(statement, 1);
-	found->same = sqlite3_column_int(statement, 2);
-	sqlite3_reset(statement);
+	found->id = ledger_column_int(statement, 0);
+	found->settled = ledger_column_int(statement, 1);
+	n_charges = ledger_column_int(statement, 3);
+	found->same = ledger_column_int(statement, 2) && n_charges == (int64_t)event->n_charges;
+	found->has_charges = n_charges;
+	found->has_attributes = ledger_column_int(statement, 4);
+	ledger_reset(statement);
 	return 0;
 }
 
 static int put_call(struct ledger *ledger, const struct call_event *event,
 		    const struct id_texts *ids, int64_t *id)
 {
-	sqlite3_stmt *statement = NULL;
+	struct prepared *statement = NULL;
+	char peer[INET6_ADDRSTRLEN];
 	int64_t process = 0, root = 0;
 	int r = ledger_find_process(ledger, &event->conn.process, &process);
 
@@ -298,18 +303,17 @@ static int put_call(struct ledger *ledger, const struct call_event *event,
 	bind_numbers(statement, event, &r);
 	bind_texts(statement, event, &r);
 	bind_end(statement, event, &r);
-	bind_peer(statement, event->info, &r);
+	bind_peer(statement, event->info, peer, &r);
 	if (r == 0)
-		r = ledger_step(ledger, statement);
-	if (r != 1)
-		return r < 0 ? r : -EIO;
-	*id = sqlite3_column_int64(statement, 0);
-	return ledger_run(ledger, statement);
+		r = ledger_run(ledger, statement);
+	if (r == 0 && *id == 0)
+		*id = sqlite3_last_insert_rowid(ledger->db);
+	return r;
 }
 
 static int run_on_call(struct ledger *ledger, enum statement which, int64_t call)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, which, &statement);
 
 	if (r == 0)
@@ -319,7 +323,7 @@ static int run_on_call(struct ledger *ledger, enum statement which, int64_t call
 
 static int write_attribute(struct ledger *ledger, int64_t call, const struct attribute *attribute)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_ATTRIBUTE, &statement);
 
 	if (r < 0)
@@ -330,11 +334,15 @@ static int write_attribute(struct ledger *ledger, int64_t call, const struct att
 	return r < 0 ? r : ledger_run(ledger, statement);
 }
 
-static int drop_parts(struct ledger *ledger, int64_t call)
+static int drop_parts(struct ledger *ledger, const struct found *found)
 {
-	int r = run_on_call(ledger, STATEMENT_DROP_CHARGES, call);
+	int r = 0;
 
-	return r < 0 ? r : run_on_call(ledger, STATEMENT_DROP_ATTRIBUTES, call);
+	if (found->has_charges)
+		r = run_on_call(ledger, STATEMENT_DROP_CHARGES, found->id);
+	if (r == 0 && found->has_attributes)
+		r = run_on_call(ledger, STATEMENT_DROP_ATTRIBUTES, found->id);
+	return r;
 }
 
 static int write_parts(struct ledger *ledger, const struct call_event *event, int64_t call)
@@ -365,7 +373,7 @@ static int write_call(struct ledger *ledger, const struct call_event *event)
 		return event->type == CALL_END && !found.same;
 	/* What hangs on an open call's row is replaced as a whole. */
 	if (found.id)
-		r = drop_parts(ledger, found.id);
+		r = drop_parts(ledger, &found);
 	if (r == 0)
 		r = put_call(ledger, event, &ids, &found.id);
 	if (r == 0)

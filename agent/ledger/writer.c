@@ -54,7 +54,7 @@ int ledger_begin_writer(struct ledger *ledger, const char *command, const char *
 			int64_t wall_ns, int64_t *ret_writer)
 {
 	struct identity self;
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger_statement(ledger, STATEMENT_WRITER, &statement);
 
 	if (r < 0)
@@ -79,7 +79,7 @@ int ledger_begin_writer(struct ledger *ledger, const char *command, const char *
 
 void ledger_end_writer(struct ledger *ledger)
 {
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	int r = ledger->writer ? ledger_statement(ledger, STATEMENT_WRITER_ENDS, &statement) : -1;
 
 	if (r < 0)
@@ -118,14 +118,14 @@ static bool is_gone(const struct identity *writer)
 }
 
 /* Columns of STATEMENT_WRITER_IDENTITY, in its order. */
-static void read_identity(sqlite3_stmt *statement, struct identity *writer)
+static void read_identity(struct prepared *statement, struct identity *writer)
 {
-	const char *boot_id = (const char *)sqlite3_column_text(statement, 1);
+	const char *boot_id = (const char *)ledger_column_text(statement, 1);
 
 	*writer = (struct identity){
-		.pid = (pid_t)sqlite3_column_int(statement, 2),
-		.start = (uint64_t)sqlite3_column_int64(statement, 3),
-		.pid_namespace = (uint64_t)sqlite3_column_int64(statement, 4),
+		.pid = (pid_t)ledger_column_int(statement, 2),
+		.start = (uint64_t)ledger_column_int(statement, 3),
+		.pid_namespace = (uint64_t)ledger_column_int(statement, 4),
 	};
 	snprintf(writer->boot_id, sizeof(writer->boot_id), "%s", boot_id ? boot_id : "");
 }
@@ -133,7 +133,7 @@ static void read_identity(sqlite3_stmt *statement, struct identity *writer)
 int ledger_writer_gone(struct ledger *ledger, int64_t writer, bool *ret_gone)
 {
 	struct identity identity;
-	sqlite3_stmt *statement;
+	struct prepared *statement;
 	bool closed;
 	int r = ledger_statement(ledger, STATEMENT_WRITER_IDENTITY, &statement);
 
@@ -143,10 +143,10 @@ int ledger_writer_gone(struct ledger *ledger, int64_t writer, bool *ret_gone)
 		r = ledger_step(ledger, statement);
 	if (r < 0)
 		return r;
-	closed = r == 0 || sqlite3_column_int(statement, 0);
+	closed = r == 0 || ledger_column_int(statement, 0);
 	if (!closed)
 		read_identity(statement, &identity);
-	sqlite3_reset(statement);
+	ledger_reset(statement);
 	*ret_gone = closed || (writer != ledger->writer && is_gone(&identity));
 	return 0;
 }

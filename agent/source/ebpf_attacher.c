@@ -131,7 +131,7 @@ static void probe_range(struct attacher *attacher, struct watched *watched, pid_
 	if (fd < 0)
 		return;
 	if (probed_files_add(attacher->files, fd, false) > 0 && watched)
-		watched->probed = true;
+		processes_probed(attacher->processes, watched);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	length = watched ? readlink(link, path, sizeof(path) - 1) : -1;
 	if (length > 0) {
@@ -159,7 +159,6 @@ void attacher_scan(struct attacher *attacher, struct watched *watched)
 {
 	struct scan scan = {.attacher = attacher, .watched = watched};
 
-	watched->probed = false;
 	procfs_mappings((pid_t)watched->process.pid, scan_mapping, &scan);
 }
 
@@ -176,7 +175,6 @@ static void on_mapping(void *context, const struct mapping_event *event)
 {
 	struct attacher *attacher = context;
 	struct watched *watched;
-	bool probed;
 
 	if (event->lost) {
 		scan_all(attacher);
@@ -190,10 +188,7 @@ static void on_mapping(void *context, const struct mapping_event *event)
 	watched = processes_find(attacher->processes, (uint32_t)event->pid);
 	if (!watched && !ebpf_kernel_follows(attacher->kernel, event->pid, NULL))
 		return;
-	probed = watched && watched->probed;
 	probe_range(attacher, watched, event->pid, event->start, event->start + event->length);
-	if (watched && watched->probed && !probed && !watched->record.length)
-		processes_describe(attacher->processes, watched, 0);
 }
 
 /* ---- events of the kernel ---- */
@@ -202,12 +197,14 @@ int attacher_take_in(struct attacher *attacher, const struct cr_process *process
 		     const char *called, unsigned int flags)
 {
 	struct watched *watched = processes_get(attacher->processes, process);
+	int r;
 
 	if (!watched)
 		return -ENOMEM;
 	processes_begin(attacher->processes, watched, called);
+	r = processes_describe(attacher->processes, watched, flags);
 	attacher_scan(attacher, watched);
-	return processes_describe(attacher->processes, watched, flags);
+	return r;
 }
 
 static int process_born(struct attacher *attacher, const struct cr_fork *record)
@@ -222,7 +219,8 @@ static int process_born(struct attacher *attacher, const struct cr_fork *record)
 	watched = processes_get(attacher->processes, &record->process);
 	if (!watched)
 		return 0;
-	return parent ? processes_inherit(attacher->processes, watched, parent)
+	return parent ? processes_inherit(attacher->processes, watched, parent,
+					  record->head.time_ns)
 		      : processes_describe(attacher->processes, watched, 0);
 }
 

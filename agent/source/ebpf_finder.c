@@ -202,7 +202,7 @@ static int ask_once(struct finder *finder, int fd, struct seam_message *answer,
 int finder_ask(struct finder *finder, int fd, struct probe_site *ret_sites)
 {
 	struct probe_site sites[LIMIT_SITES];
-	struct seam_message answer;
+	struct seam_message answer = {0};
 	int r = ask_once(finder, fd, &answer, sites);
 
 	/* It may have died before: that says nothing of this file. */

@@ -185,7 +185,7 @@ void processes_begin(struct processes *processes, struct watched *watched, const
 	buffer_clear(&watched->hello);
 	watched->connected_ns = 0;
 	watched->reported = false;
-	watched->mapped = false;
+	watched->mapped = watched->probed = false;
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	watched->exe_device = watched->exe_inode = 0;
 	if (!stat(link, &st)) {
@@ -203,10 +203,21 @@ void processes_begin(struct processes *processes, struct watched *watched, const
 /* Without room it is told later; without a reader, to the next one. */
 static int tell_record(struct processes *processes, struct watched *watched)
 {
-	int r = processes->tell(processes->context, SEAM_RECORD, &watched->record);
+	int r;
 
+	if (!watched->record.length || (processes->lazy && !watched->probed))
+		return 0;
+	r = processes->tell(processes->context, SEAM_RECORD, &watched->record);
 	watched->untold = r < 0;
 	return r == -EPIPE ? r : 0;
+}
+
+int processes_probed(struct processes *processes, struct watched *watched)
+{
+	if (watched->probed)
+		return 0;
+	watched->probed = true;
+	return processes->lazy ? tell_record(processes, watched) : 0;
 }
 
 /* One that is gone already stays what it was. */
@@ -214,8 +225,6 @@ int processes_describe(struct processes *processes, struct watched *watched, uns
 {
 	struct buffer record;
 
-	if (processes->lazy && !watched->probed)
-		return 0;
 	buffer_init(&record, LIMIT_PROC_RECORD);
 	if (processes->opts->describe((pid_t)watched->process.pid, flags, &record) < 0) {
 		buffer_free(&record);
@@ -228,7 +237,7 @@ int processes_describe(struct processes *processes, struct watched *watched, uns
 
 /* It may be gone before it could be read, so its parent's record is copied. */
 int processes_inherit(struct processes *processes, struct watched *watched,
-		      const struct watched *parent)
+		      const struct watched *parent, uint64_t time_ns)
 {
 	struct cr_proc proc;
 
@@ -245,7 +254,7 @@ int processes_inherit(struct processes *processes, struct watched *watched,
 	if (buffer_append(&watched->record, parent->record.data, parent->record.length) < 0)
 		return 0;
 	memcpy(&proc, watched->record.data, sizeof(proc));
-	proc.head.time_ns = clock_boot_ns();
+	proc.head.time_ns = time_ns;
 	proc.process = watched->process;
 	proc.parent = parent->process;
 	proc.ns_pid = 0;
@@ -260,7 +269,7 @@ void processes_tell_all(struct processes *processes, bool all)
 	size_t cursor = 0;
 
 	while ((watched = processes_next(processes, &cursor)))
-		if (watched->record.length && (all || watched->untold))
+		if (all || watched->untold)
 			tell_record(processes, watched);
 }
 

@@ -32,8 +32,8 @@ struct processes;
 
 /*
  * processes_new - @opts: borrowed for as long.
- * @lazy: a process is described only where something is probed in it, and of what it maps only
- *	the first and what opts->notable() names is kept: there are many.
+ * @lazy: a process is told of only where something is probed in it, and of what it maps only the
+ *	first and what opts->notable() names is kept: there are many.
  * Return: 0 or -ENOMEM.
  */
 int processes_new(struct processes **ret_processes, const struct ebpf_opts *opts, bool lazy,
@@ -63,9 +63,16 @@ void processes_note_mapping(struct processes *processes, struct watched *watched
 /** processes_describe - read what it is, and tell. Return: 0, or -EPIPE. */
 int processes_describe(struct processes *processes, struct watched *watched, unsigned int flags);
 
-/** processes_inherit - it was just born, and is what its parent is. Return: 0, or -EPIPE. */
+/** processes_probed - something is probed in it from now on. Return: 0, or -EPIPE. */
+int processes_probed(struct processes *processes, struct watched *watched);
+
+/*
+ * processes_inherit - it was born, and is what its parent is.
+ * @time_ns: when: what it has become since is told by records of later times.
+ * Return: 0, or -EPIPE.
+ */
 int processes_inherit(struct processes *processes, struct watched *watched,
-		      const struct watched *parent);
+		      const struct watched *parent, uint64_t time_ns);
 
 /** processes_tell_all - there is a new reader, or room again. @all: else what was untold. */
 void processes_tell_all(struct processes *processes, bool all);

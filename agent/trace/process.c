@@ -37,6 +37,7 @@ struct process {
 	bool is_root;
 	bool root_known;
 	bool marked;
+	uint64_t described_ns; /* of the last CR_PROC: an older exec is known with it */
 	struct process_key root;
 };
 
@@ -390,6 +391,7 @@ static int feed_proc(struct process_table *table, struct process *process,
 		     const struct cr_proc *proc)
 {
 	set_parent(table, process, &proc->parent);
+	process->described_ns = proc->head.time_ns;
 	if (proc->flags & CR_PROC_ROOT)
 		process->is_root = true;
 	if (proc->flags & CR_PROC_HAS_UID)
@@ -401,6 +403,9 @@ static int feed_proc(struct process_table *table, struct process *process,
 static int feed_exec(struct process_table *table, struct process *process,
 		     const struct cr_exec *exec)
 {
+	/* They come by two ways: what was read of the new program may be here before its begin. */
+	if (exec->head.time_ns < process->described_ns)
+		return 0;
 	program_clear(table, &process->program);
 	return program_read(table, &process->program, &exec->head, sizeof(*exec));
 }

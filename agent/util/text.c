@@ -39,11 +39,25 @@ size_t text_next(const char *text, size_t length, uint32_t *ret_code)
 	return 0;
 }
 
+/* How much of the front is ASCII, in steps of a word: nearly all texts are, from end to end. */
+static size_t ascii_front(const char *text, size_t length)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof(word) <= length; i += sizeof(word)) {
+		memcpy(&word, text + i, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	return i;
+}
+
 bool text_valid(const char *text, size_t length)
 {
 	uint32_t code;
 
-	for (size_t i = 0, n; i < length; i += n) {
+	for (size_t i = ascii_front(text, length), n; i < length; i += n) {
 		n = text_next(text + i, length - i, &code);
 		if (n == 0)
 			return false;

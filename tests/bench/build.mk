@@ -3,7 +3,7 @@
 #	make bench	what it costs: a table, and build/bench.json
 
 BENCH = $(B)/tests/bench/tls_pair $(B)/tests/bench/whole_capture $(B)/tests/bench/price \
-	$(B)/tests/bench/spawn
+	$(B)/tests/bench/spawn $(B)/tests/bench/sse_load $(B)/tests/bench/ledger $(B)/tests/bench/export
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
@@ -11,6 +11,10 @@ bench: deps
 
 $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS) -lssl
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIB) $(ALL_LDFLAGS) $(LIBS) -lssl -lm
+
+$(B)/tests/bench/sse_load: $(patsubst %,$(B)/tests/bench/%.o,sse_load sse_client sse_server)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 .PHONY: bench

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures what tollspan costs, prints a table, and writes BUILD/bench.json.
 
-usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]]
+usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]] [agent.py's options]
 
-Parts: tls, replay, memory, start, price. What is compared is measured in turn, in several rounds of
-one run, and of each the median is taken: from run to run a machine's speed differs by more than
-what is looked for.
+Parts: tls, replay, memory, start, price, ledger, export, agent. What is compared is measured in
+turn, in several rounds of one run, and of each the median is taken: from run to run a machine's
+speed differs by more than what is looked for. The agent has one round, and its figures are of that.
 """
 
 import argparse
@@ -14,13 +14,15 @@ import json
 import os
 import platform
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 
+import agent
 import captures
+from agent import Skip
+from library import copy_libssl
 
 SPAWNED = re.compile(r"^(\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
 STREAM_MB = (40, 240)
@@ -30,18 +32,16 @@ STREAMS = 1000
 ENCODINGS = ("identity", "gzip", "br", "zstd")
 
 
-class Skip(Exception):
-    """A part that this machine can not run, and why."""
-
-
 class Bench:
-    def __init__(self, build, rounds, scratch):
-        self.build = os.path.abspath(build)
-        self.rounds = rounds
+    def __init__(self, options, scratch):
+        self.options = options
+        self.build = os.path.abspath(options.build)
+        self.rounds = options.rounds
         self.scratch = scratch
         self.tollspan = os.path.join(self.build, "tollspan")
         self.shim = os.path.join(self.build, "libtollspan-preload.so")
         self.rows = []
+        self.agent = None  # what agent.py has measured
         self.root = os.geteuid() == 0
         # Nothing of the user's is read or written.
         self.env = {"PATH": os.environ["PATH"], "HOME": scratch, "LC_ALL": "C.UTF-8"}
@@ -91,13 +91,10 @@ def own_library(bench):
     """A copy of libssl for this bench alone: probes lie in a file, whoever runs it."""
     folder = os.path.join(bench.scratch, "lib")
     os.mkdir(folder)
-    linked = bench.run(["ldd", bench.program("tls_pair")]).stdout
-    for path in re.findall(r"=> (\S*/lib(?:ssl|crypto)\.so\S*)", linked):
-        shutil.copy(path, folder)
-    found = [name for name in os.listdir(folder) if name.startswith("libssl")]
-    if len(found) != 1:
+    library = copy_libssl(bench.program("tls_pair"), folder)
+    if not library:
         raise Skip("tls_pair loads no shared libssl")
-    return folder, os.path.join(folder, found[0])
+    return folder, library
 
 
 def lost_share(stderr):
@@ -222,11 +219,105 @@ def measure_price(bench):
     bench.row("tollspan price, from start to end", statistics.median(cold) / 1e6, "ms")
 
 
+# ---- spans on the wire ----
+
+EXPORT_KINDS = (("calls_of_ten_in_a_trace", "ten spans a trace"),
+                ("all_random", "with parent and first token"))
+
+
+def measure_export(bench):
+    """Sizes are the same in each run; of the speeds the median is taken."""
+    runs = [json.loads(bench.run([bench.program("export")]).stdout) for _ in range(bench.rounds)]
+    sizes = runs[0]
+    for size in ("100", "1000", "10000"):
+        for compression in ("zstd", "gzip", "none"):
+            goal = 90 if (size, compression) == ("1000", "zstd") else None
+            note = f"{sizes['typical']['attributes']:.1f} attributes a span" if goal else ""
+            bench.row(f"a span in batches of {int(size):,}, {compression}",
+                      sizes["typical"][size][compression], "bytes", goal, note=note)
+    for kind, title in EXPORT_KINDS:
+        bench.row(f"  in 1,000, zstd, {title}", sizes[kind]["1000"]["zstd"], "bytes")
+    for level, found in sizes["zstd_levels"]["1000"].items():
+        us = statistics.median(run["zstd_levels"]["1000"][level]["us"] for run in runs)
+        bench.row(f"  in 1,000, zstd level {level}", found["bytes"], "bytes",
+                  note=f"{us:.1f} µs a span")
+    for compression in ("zstd", "gzip", "none"):
+        speed = statistics.median(run["spans_a_second"][compression] for run in runs)
+        bench.row(f"encoding and compressing, {compression}", speed / 1000, "k/s")
+
+
+# ---- the ledger ----
+
+def measure_ledger(bench):
+    """A file of its own each time: pages of an old one would be read."""
+    def run():
+        folder = tempfile.mkdtemp(dir=bench.scratch)
+        found = json.loads(bench.run([bench.program("ledger"), f"{folder}/ledger.db"]).stdout)
+        shutil.rmtree(folder)
+        return found
+
+    results = in_turn(bench.rounds, {"ledger": run})["ledger"]
+    for name, title in (("stored_per_s", "calls that a ledger stores: begin, settle, queue"),
+                        ("settled_per_s", "  settle and queue alone"),
+                        ("read_per_s", "calls that an exporter reads of it")):
+        bench.row(title, statistics.median(found[name] for found in results), "/s")
+
+
+# ---- the agent ----
+
+def agent_calls(bench, told):
+    ledger = told["ledger"]
+    bench.row("  calls that are not exact in the ledger", ledger["served"] - ledger["right"], "",
+              0, note=f"of {ledger['served']}; {ledger['lost_records']} records told as lost")
+
+
+def agent_streams(bench, told):
+    title = f"{bench.options.streams} streams of {bench.options.rate} events/s"
+    idle, busy, late = told["idle"]["all"], told["busy"], told["load"]["late_ms"]["p99"]
+    bench.row("agent, idle: memory of all its processes", idle["pss_kib"] / 1024, "MiB")
+    bench.row("  kernel memory of its maps", told["kernel_maps_kib"] / 1024, "MiB")
+    bench.row("  processor time", idle["cpu_percent"], "%")
+    bench.row(f"agent, {title}: memory", busy["all"]["pss_kib"] / 1024, "MiB",
+              note=f"99% of events at most {late} ms late")
+    for role in ("attacher", "worker", "keeper"):
+        bench.row(f"  processor time of the {role}", busy[role]["cpu_percent"], "%",
+                  20 if role == "worker" else None)
+    agent_calls(bench, told)
+
+
+def agent_short(bench, told, title):
+    bench.row(f"agent, {title}", told["calls_per_second"], "/s")
+    bench.row("  stored", told["stored_per_second"], "/s")
+    bench.row("  processor time of the keeper, each", told["keeper_us_per_call"], "µs")
+    if "spans" in told:
+        bench.row("  exported", told["spans"]["per_second"], "/s",
+                  note=f"{told['spans']['distinct']} of {told['ledger']['in_ledger']}")
+
+
+def measure_agent(bench):
+    bench.agent = agent.measure(bench.options)
+    reasons = [told["skipped"] for told in bench.agent.values() if "skipped" in told]
+    done = {name: told for name, told in bench.agent.items() if "skipped" not in told}
+    if "streams" in done:
+        agent_streams(bench, done["streams"])
+    for name, title in (("steady", "short calls"), ("flood", "a flood of short calls"),
+                        ("export", "a flood that is exported")):
+        if name in done:
+            agent_short(bench, done[name], title)
+        if name == "steady" and name in done:
+            agent_calls(bench, done[name])
+    if reasons:
+        raise Skip("; ".join(reasons))
+
+
 PARTS = {"tls": measure_tls, "replay": measure_replay, "memory": measure_memory,
-         "start": measure_start, "price": measure_price}
+         "start": measure_start, "price": measure_price, "ledger": measure_ledger,
+         "export": measure_export, "agent": measure_agent}
 
 
 def digits(value):
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
@@ -246,11 +337,12 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas")
+    agent.add_options(parser)
     options = parser.parse_args()
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     skipped = {}
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        bench = Bench(options.build, options.rounds, scratch)
+        bench = Bench(options, scratch)
         for name in options.only.split(","):
             try:
                 PARTS[name](bench)
@@ -262,7 +354,8 @@ def main():
     machine = {"machine": platform.machine(), "kernel": platform.release(),
                "processors": os.cpu_count()}
     with open(os.path.join(options.build, "bench.json"), "w") as out:
-        json.dump({**machine, "rounds": options.rounds, "rows": bench.rows, "skipped": skipped},
+        json.dump({**machine, "rounds": options.rounds, "rows": bench.rows, "skipped": skipped,
+                   "agent": bench.agent},
                   out, indent=1, ensure_ascii=False)
         out.write("\n")
 

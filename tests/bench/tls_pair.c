@@ -8,12 +8,12 @@
  * They are of processor time, kernel's included: what else runs on the machine counts less.
  */
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "tests/bench/certificate.h"
 
 #define SIZE 64
 #define SAMPLES 9
@@ -25,24 +25,6 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* A certificate of this moment, for a server that nobody verifies. */
-static void use_certificate(SSL_CTX *context)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = X509_new();
-
-	if (!key || !certificate || !X509_set_pubkey(certificate, key))
-		die("certificate");
-	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-	if (!X509_sign(certificate, key, EVP_sha256()) ||
-	    SSL_CTX_use_certificate(context, certificate) != 1 ||
-	    SSL_CTX_use_PrivateKey(context, key) != 1)
-		die("certificate");
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-}
-
 static SSL *endpoint(const SSL_METHOD *method, BIO *bio)
 {
 	SSL_CTX *context = SSL_CTX_new(method);
@@ -50,8 +32,8 @@ static SSL *endpoint(const SSL_METHOD *method, BIO *bio)
 
 	if (!context)
 		die("context");
-	if (method == TLS_server_method())
-		use_certificate(context);
+	if (method == TLS_server_method() && !certificate_use(context))
+		die("certificate");
 	ssl = SSL_new(context);
 	if (!ssl)
 		die("connection");

@@ -112,7 +112,8 @@ TEST(a_migrated_file_is_as_a_new_one)
 	snprintf(migrated, sizeof(migrated), "%s", query(shape));
 	snprintf(migrated_indexes, sizeof(migrated_indexes), "%s", query(indexes));
 	CHECK(strstr(migrated, "export.sequence INTEGER12"));
-	CHECK(strstr(migrated_indexes, "call_open"));
+	CHECK(strstr(migrated_indexes, "call_start"));
+	CHECK(!strstr(migrated_indexes, "call_writer"));
 	remove_version_1();
 	make_folder();
 	ledger_close(open_ledger("run"));

@@ -11,7 +11,8 @@
 #define URL "http://collector.example:4318/v1/traces"
 #define NOW EXAMPLE_OFFSET
 #define QUEUE "SELECT target, sequence, call FROM export ORDER BY target, sequence"
-#define TARGETS "SELECT url, last_sequence, cursor, lost, dropped FROM target ORDER BY id"
+#define LAST "coalesce((SELECT max(sequence) FROM export WHERE target = id), cursor)"
+#define TARGETS "SELECT url, " LAST ", cursor, lost, dropped FROM target ORDER BY id"
 
 static struct ledger *open_exporting(const char *url)
 {
@@ -105,7 +106,7 @@ TEST(each_target_counts_for_itself)
 	write_calls(first, 21, 1);
 	ledger_close(first);
 	ledger_close(second);
-	CHECK_TEXT(query("SELECT url, last_sequence FROM target ORDER BY id"), URL "|3\nconsole|1");
+	CHECK_TEXT(query("SELECT url, " LAST " FROM target ORDER BY id"), URL "|3\nconsole|1");
 	CHECK_TEXT(query("SELECT target, sequence FROM export ORDER BY target, sequence"),
 		   "1|1\n1|2\n1|3\n2|1");
 	remove_folder();
@@ -176,7 +177,7 @@ TEST(many_writers_share_a_sequence)
 	CHECK_TEXT(query("SELECT count(*), min(sequence), max(sequence), count(DISTINCT call)"
 			 " FROM export"),
 		   "200|1|200|200");
-	CHECK_TEXT(query("SELECT url, last_sequence FROM target"), URL "|200");
+	CHECK_TEXT(query("SELECT url, " LAST " FROM target"), URL "|200");
 	remove_folder();
 }
 
@@ -189,13 +190,12 @@ TEST(a_call_that_fails_leaves_no_hole)
 	make_folder();
 	ledger = open_exporting(URL);
 	write_calls(ledger, 1, 1);
-	query("CREATE TRIGGER no_third BEFORE INSERT ON export WHEN NEW.sequence = 2"
+	query("CREATE TRIGGER no_second BEFORE INSERT ON export WHEN NEW.sequence = 2"
 	      " AND (SELECT count(*) FROM call) = 2 BEGIN SELECT raise(ABORT, 'no'); END");
 	example_make(&example, 2);
 	CHECK(ledger_write_call(ledger, &example.event) < 0);
-	CHECK_INT(ledger_commit(ledger), 0);
 	CHECK_TEXT(query("SELECT count(*) FROM call"), "1");
-	query("DROP TRIGGER no_third");
+	query("DROP TRIGGER no_second");
 	write_calls(ledger, 3, 1);
 	ledger_close(ledger);
 	CHECK_TEXT(query("SELECT sequence, span_id FROM export JOIN call ON id = call"),

@@ -40,6 +40,36 @@ TEST(a_locked_file_is_waited_for_once)
 	remove_folder();
 }
 
+/* An event that fails in its midst leaves nothing, and takes the others of its transaction along;
+ * one that fails before it wrote takes none. */
+TEST(what_an_event_that_fails_takes_along_is_counted)
+{
+	struct ledger *ledger;
+	struct example example;
+
+	make_folder();
+	ledger = open_ledger("run");
+	query("CREATE TRIGGER no_third BEFORE INSERT ON charge"
+	      " WHEN (SELECT position FROM call WHERE id = NEW.call) = 3"
+	      " BEGIN SELECT raise(ABORT, 'no'); END");
+	write_example(ledger, 1);
+	CHECK_INT(ledger_commit(ledger), 0);
+	write_example(ledger, 2);
+	example_make(&example, 1);
+	example.event.response_model = "another";
+	CHECK_INT(ledger_write_call(ledger, &example.event), -EALREADY);
+	CHECK_INT(ledger_lost(ledger), 0);
+	example_make(&example, 3);
+	CHECK(ledger_write_call(ledger, &example.event) < 0);
+	CHECK_INT(ledger_lost(ledger), 3); /* a process, a call, and what changed nothing */
+	write_example(ledger, 4);
+	CHECK(ledger_commit(ledger) < 0);
+	ledger_close(ledger);
+	CHECK_TEXT(query("SELECT group_concat(position) FROM call"), "1,4");
+	CHECK_TEXT(query("SELECT count(*) FROM charge"), "4");
+	remove_folder();
+}
+
 /* Writes until it fails. What was accepted is then in the file, or counted as lost. */
 static int fill(struct ledger *ledger, int expected)
 {

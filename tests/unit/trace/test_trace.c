@@ -469,6 +469,26 @@ TEST(only_a_lack_of_memory_goes_upstream)
 	trace_free(NULL);
 }
 
+/* What a program is comes by another way than its begin, and may be here first. */
+TEST(an_exec_from_before_a_description_changes_nothing)
+{
+	static const struct field called[] = {{CR_FIELD_EXE, "./agent"}, {0, NULL}};
+	static const struct field read_later[] = {{CR_FIELD_EXE, "/opt/agent"}, {0, NULL}};
+	struct cr_proc proc = {.head = {.type = CR_PROC, .time_ns = 200}, .process = ROOT};
+	struct cr_proc exec = {.head = {.type = CR_EXEC, .time_ns = 100}, .process = ROOT};
+	struct seen seen;
+	struct trace *trace = new_trace(&seen);
+
+	feed_clock(trace);
+	feed_fields(trace, &proc, read_later);
+	feed_fields(trace, &exec, called);
+	CHECK_TEXT(seen.executable, "/opt/agent");
+	exec.head.time_ns = 300;
+	feed_fields(trace, &exec, called);
+	CHECK_TEXT(seen.executable, "./agent");
+	trace_free(trace);
+}
+
 TEST(of_a_host_only_callers_and_their_line_are_told)
 {
 	struct cr_process stranger = {.start = 1, .pid = 7};
