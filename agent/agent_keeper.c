@@ -351,17 +351,24 @@ static void tell_ready(const struct keeper *keeper, int r, const char *error)
 }
 
 /* What could not be delivered in time is kept, and that is said. */
+static void finish_rows(struct keeper *keeper, unsigned int ms)
+{
+	uint64_t calls = 0;
+	int r = export_rows_finish(keeper->rows, ms);
+
+	if (r < 0 && export_rows_waiting(keeper->rows, &calls) == 0 && calls)
+		export_config_tell_kept(calls, keeper->config->ledger, "start", r);
+}
+
 static void finish(struct keeper *keeper)
 {
-	unsigned int ms = keeper->stopping ? keeper->config->options.flush_ms : RETRY_FLUSH_MS;
 	int r = commit(keeper);
 
 	if (r < 0)
 		log_error("%s: %s", keeper->config->ledger, strerror(-r));
-	r = keeper->rows ? export_rows_finish(keeper->rows, ms) : 0;
-	if (r < 0)
-		log_error("export: %s; what is left is kept in %s", strerror(-r),
-			  keeper->config->ledger);
+	if (keeper->rows)
+		finish_rows(keeper,
+			    keeper->stopping ? keeper->config->options.flush_ms : RETRY_FLUSH_MS);
 	export_rows_free(keeper->rows);
 	ledger_close(keeper->ledger);
 }

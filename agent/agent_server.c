@@ -13,13 +13,13 @@
 
 #include "agent/agent_socket.h"
 #include "agent/limits.h"
-#include "agent/paths.h"
 #include "agent/util/procfs.h"
 
 #define BACKLOG 64
 
 struct agent_server {
 	struct loop *loop;
+	const char *path;
 	agent_server_answer answer;
 	void *context;
 	int fd;
@@ -73,7 +73,7 @@ static int on_client(void *context, int fd, uint32_t events)
 	struct agent_server *server = context;
 	struct agent_question question;
 	struct agent_answer answer = {.version = AGENT_SOCKET_VERSION};
-	ssize_t n = recv(fd, &question, sizeof(question), MSG_DONTWAIT);
+	ssize_t n = recv(fd, &question, sizeof(question), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -116,23 +116,36 @@ static bool is_served(const struct sockaddr_un *address)
 	return served;
 }
 
-static int listen_there(int fd)
+static int make_folder(const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = PATHS_AGENT_SOCKET};
+	char folder[LIMIT_PATH];
 
-	if (mkdir(PATHS_AGENT_RUN, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	return mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int listen_there(int fd, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int r;
+
+	if (!strchr(path, '/') || strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path));
+	r = make_folder(path);
+	if (r < 0)
+		return r;
 	if (is_served(&address))
 		return -EADDRINUSE;
-	if (unlink(PATHS_AGENT_SOCKET) < 0 && errno != ENOENT)
+	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    chmod(PATHS_AGENT_SOCKET, 0666) < 0 || listen(fd, BACKLOG) < 0)
+	    chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0)
 		return -errno;
 	return 0;
 }
 
-int agent_server_new(struct agent_server **ret_server, struct loop *loop,
+int agent_server_new(struct agent_server **ret_server, struct loop *loop, const char *path,
 		     agent_server_answer answer, void *context)
 {
 	struct agent_server *server = calloc(1, sizeof(*server));
@@ -140,11 +153,12 @@ int agent_server_new(struct agent_server **ret_server, struct loop *loop,
 
 	if (!server)
 		return -ENOMEM;
-	*server = (struct agent_server){.loop = loop, .answer = answer, .context = context};
+	*server = (struct agent_server){
+		.loop = loop, .path = path, .answer = answer, .context = context};
 	for (size_t i = 0; i < LIMIT_QUESTIONS; i++)
 		server->clients[i] = -1;
 	server->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = server->fd < 0 ? -errno : listen_there(server->fd);
+	r = server->fd < 0 ? -errno : listen_there(server->fd, path);
 	if (r == 0)
 		r = loop_add(loop, server->fd, EPOLLIN, on_connection, server);
 	if (r < 0) {
@@ -166,6 +180,6 @@ void agent_server_free(struct agent_server *server)
 			drop(server, server->clients[i]);
 	loop_remove(server->loop, server->fd);
 	close(server->fd);
-	unlink(PATHS_AGENT_SOCKET);
+	unlink(server->path);
 	free(server);
 }

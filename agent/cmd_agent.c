@@ -300,7 +300,7 @@ static bool captures(void *context, pid_t pid)
 /* A second agent, of another scope, goes without the socket. */
 static int start_server(struct agent *agent)
 {
-	int r = agent_server_new(&agent->server, agent->loop, captures, agent);
+	int r = agent_server_new(&agent->server, agent->loop, PATHS_AGENT_SOCKET, captures, agent);
 
 	if (r == 0)
 		return 0;

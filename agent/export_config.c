@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,4 +74,13 @@ void export_config_tell(void *context, enum exporter_news news, const char *text
 		log_notice("export: %s: it works again", text);
 	else
 		log_error("export: %s", text);
+}
+
+void export_config_tell_kept(uint64_t calls, const char *ledger, const char *next, int r)
+{
+	bool one = calls == 1;
+
+	log_error("export: %" PRIu64 " call%s kept in %s, and go%s with the next %s: %s", calls,
+		  one ? " is" : "s are", ledger, one ? "es" : "", next,
+		  r == -ETIMEDOUT ? "timed out" : strerror(-r));
 }

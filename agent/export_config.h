@@ -16,4 +16,10 @@ int export_config_read(struct exporter_config *ret_config, const struct options 
 /** export_config_tell - an export_tell: how the delivery goes. */
 void export_config_tell(void *context, enum exporter_news news, const char *text);
 
+/*
+ * export_config_tell_kept - what could not be delivered in time, and stays in the ledger.
+ * @next: what they go with. @r: why, of export_rows_finish().
+ */
+void export_config_tell_kept(uint64_t calls, const char *ledger, const char *next, int r);
+
 #endif

@@ -8,8 +8,7 @@
 #define PATHS_AGENT_STATE "/var/lib/tollspan"
 #define PATHS_AGENT_LEDGER PATHS_AGENT_STATE "/ledger.db"
 #define PATHS_AGENT_SALT PATHS_AGENT_STATE "/salt"
-#define PATHS_AGENT_RUN "/run/tollspan"
-#define PATHS_AGENT_SOCKET PATHS_AGENT_RUN "/agent.sock"
+#define PATHS_AGENT_SOCKET "/run/tollspan/agent.sock"
 
 /*
  * paths_state - NAME in $XDG_STATE_HOME/tollspan, else in ~/.local/state/tollspan (XDG Base

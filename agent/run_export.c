@@ -2,7 +2,6 @@
 #include "agent/run_export.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,10 +104,7 @@ void run_export_finish(struct run_export *run_export)
 	if (counted < 0)
 		log_error("export: %s: %s", run_export->ledger, strerror(-counted));
 	if (calls)
-		log_error("export: %" PRIu64
-			  " call%s kept in %s, and go%s with the next run --export: %s",
-			  calls, calls == 1 ? " is" : "s are", run_export->ledger,
-			  calls == 1 ? "es" : "", r == -ETIMEDOUT ? "timed out" : strerror(-r));
+		export_config_tell_kept(calls, run_export->ledger, "run --export", r);
 	export_rows_free(run_export->rows);
 	run_export->rows = NULL;
 }
