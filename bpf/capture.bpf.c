@@ -144,16 +144,11 @@ static __always_inline __u64 wake_flag(__u64 size)
 /* Pid namespaces within each other (MAX_PID_NS_LEVEL), and the first. */
 #define NAMESPACES_MAX 33
 
-/* The thread group id of any task, as the attacher counts; 0 outside its namespace. */
-static __always_inline __u32 group_of(struct task_struct *task)
+/* The number of a process or thread, as the attacher counts; 0 outside its namespace. */
+static __always_inline __u32 number_of(struct pid *pid)
 {
-	struct pid *pid;
-	unsigned int level;
+	unsigned int level = BPF_CORE_READ(pid, level);
 
-	if (!namespace_inode)
-		return BPF_CORE_READ(task, tgid);
-	pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	level = BPF_CORE_READ(pid, level);
 	for (unsigned int i = 0; i < NAMESPACES_MAX && i <= level; i++) {
 		struct upid number;
 
@@ -168,16 +163,30 @@ static __always_inline __u32 group_of(struct task_struct *task)
 	return 0;
 }
 
-/* As group_of(). The helper knows tasks of that very namespace, and none of those within it. */
-static __always_inline __u32 current_group(void)
+/* The thread group id of any task. */
+static __always_inline __u32 group_of(struct task_struct *task)
+{
+	if (!namespace_inode)
+		return BPF_CORE_READ(task, tgid);
+	return number_of(BPF_CORE_READ(task, group_leader, thread_pid));
+}
+
+enum { THREAD, GROUP };
+
+/* The helper knows tasks of that very namespace, and none of those within it. */
+static __always_inline __u32 current_number(int of)
 {
 	struct bpf_pidns_info info = {};
+	struct task_struct *task;
 
 	if (!namespace_inode)
-		return bpf_get_current_pid_tgid() >> 32;
+		return bpf_get_current_pid_tgid() >> (of == GROUP ? 32 : 0);
 	if (!bpf_get_ns_current_pid_tgid(namespace_device, namespace_inode, &info, sizeof(info)))
-		return info.tgid;
-	return group_of((struct task_struct *)bpf_get_current_task());
+		return of == GROUP ? info.tgid : info.pid;
+	task = (struct task_struct *)bpf_get_current_task();
+	if (of == GROUP)
+		task = BPF_CORE_READ(task, group_leader);
+	return number_of(BPF_CORE_READ(task, thread_pid));
 }
 
 /* ---- operations ---- */
@@ -553,7 +562,7 @@ static __always_inline void tell_stranger(const struct capture_process *process,
 SEC("uprobe.s")
 int call_enter(struct pt_regs *regs)
 {
-	__u32 tgid = current_group(), tid = (__u32)bpf_get_current_pid_tgid(), direction;
+	__u32 tgid = current_number(GROUP), tid = (__u32)bpf_get_current_pid_tgid(), direction;
 	const struct capture_process *process = bpf_map_lookup_elem(&tree, &tgid);
 	__u64 ssl = PT_REGS_PARM1(regs), fourth = PT_REGS_PARM4(regs);
 	__u64 fifth = PT_REGS_PARM5(regs);
@@ -697,7 +706,7 @@ int call_return(struct pt_regs *regs)
 	o.direction = direction;
 	o.entry_ns = call->entry_ns;
 	o.return_ns = bpf_ktime_get_boot_ns();
-	o.task = tid;
+	o.task = current_number(THREAD);
 	o.cgroup = bpf_get_current_cgroup_id();
 	limit(&o, verdict);
 	send_operation(&o);

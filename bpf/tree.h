@@ -168,7 +168,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_connect, const void *socket, int old_state, int new_state)
 {
-	__u32 tgid = current_group();
+	__u32 tgid = current_number(GROUP);
 	struct capture_process *process;
 
 	if (new_state != TCP_SYN_SENT)
