@@ -131,7 +131,7 @@ static int write_lines(struct export_console *console)
 
 static int print(struct export_console *console)
 {
-	uint64_t cursor, waiting, last;
+	uint64_t cursor = 0, waiting, last;
 	int r = ledger_spool_waiting(console->spool, &waiting, &last);
 
 	if (r == 0 && !waiting)
