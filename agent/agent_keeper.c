@@ -37,10 +37,10 @@ struct keeper {
 	struct buffer input;
 	uint64_t number;   /* of the last message that was written */
 	uint64_t accepted; /* and of the last that the worker knows of */
-	uint64_t refused;  /* events that the ledger did not take, and that are to be told */
 	bool settled;      /* a call, since the last commit */
 	bool ended;        /* the worker has said so */
 	bool stopping, abandoned;
+	bool failed; /* the ledger took back what it had: nothing is accepted any more */
 };
 
 static int64_t now_ns(void)
@@ -51,19 +51,15 @@ static int64_t now_ns(void)
 /* ---- events, from the worker ---- */
 
 /*
- * Where the ledger can not be written (a full disk), the keeper ends; the worker sends all that was
- * not committed to the next one. What the ledger will never take is counted there.
+ * An event that fails takes its transaction with it. The keeper then ends, and the worker sends all
+ * that was not committed to the next one, but for what no ledger would ever take.
  */
 static int note(struct keeper *keeper, int r)
 {
 	if (r >= 0 || r == -EALREADY)
 		return 0;
-	if (r == -ENOSPC || r == -EIO || r == -EROFS || r == -EBUSY || r == -EACCES || r == -ENOMEM)
-		return r;
-	if (!keeper->refused)
-		log_error("%s: an event was refused: %s", keeper->config->ledger, strerror(-r));
-	keeper->refused++;
-	return 0;
+	keeper->failed = true;
+	return r;
 }
 
 static int on_call(void *context, struct call_event *event)
@@ -105,6 +101,36 @@ static int on_word(void *context, uint64_t number, enum event_wire_type type, co
 	return 0;
 }
 
+/* Return: was it sent? */
+static bool send_word(struct keeper *keeper, uint64_t number, enum event_wire_type type)
+{
+	struct buffer word;
+	bool sent;
+
+	buffer_init(&word, 64);
+	sent = event_wire_put_word(&word, number, type, NULL) == 0 &&
+	       send(keeper->worker, word.data, word.length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+		       (ssize_t)word.length;
+	buffer_free(&word);
+	return sent;
+}
+
+/* Is the error the disk's, and no word on the event? */
+static bool may_pass(int r)
+{
+	return r == -ENOSPC || r == -EIO || r == -EROFS || r == -EBUSY || r == -EACCES ||
+	       r == -ENOMEM;
+}
+
+/* The worker counts it as lost, and does not send it again. */
+static void refuse_message(struct keeper *keeper, const uint8_t *message)
+{
+	struct event_wire_head head;
+
+	memcpy(&head, message, sizeof(head));
+	send_word(keeper, head.number, EVENT_WIRE_REFUSED);
+}
+
 static int read_messages(struct keeper *keeper)
 {
 	struct event_wire_sinks sinks = {.context = keeper,
@@ -125,43 +151,27 @@ static int read_messages(struct keeper *keeper)
 			keeper->number = number;
 		}
 	}
+	if (r < 0 && keeper->failed && !may_pass(r))
+		refuse_message(keeper, keeper->input.data + at);
 	buffer_consume(&keeper->input, at);
 	return r == -EAGAIN ? 0 : r;
-}
-
-static int tell_refused(struct keeper *keeper)
-{
-	struct loss_event loss = {
-		.cause = CR_CAUSE_LEDGER, .records = keeper->refused, .wall_ns = now_ns()};
-	int r = keeper->refused ? ledger_write_loss(keeper->ledger, &loss) : 0;
-
-	if (r == 0)
-		keeper->refused = 0;
-	return r;
 }
 
 /* What was committed need not be sent again to a keeper that comes after us. */
 static void accept_messages(struct keeper *keeper)
 {
-	struct buffer word;
-
-	if (keeper->worker < 0 || keeper->accepted == keeper->number)
-		return;
-	buffer_init(&word, 64);
-	if (event_wire_put_word(&word, keeper->number, EVENT_WIRE_ACCEPTED, NULL) == 0 &&
-	    send(keeper->worker, word.data, word.length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-		    (ssize_t)word.length)
+	if (keeper->worker >= 0 && keeper->accepted != keeper->number &&
+	    send_word(keeper, keeper->number, EVENT_WIRE_ACCEPTED))
 		keeper->accepted = keeper->number;
-	buffer_free(&word);
 }
 
 static int commit(struct keeper *keeper)
 {
-	int r = tell_refused(keeper);
+	int r = ledger_commit(keeper->ledger);
 
-	if (r == 0)
-		r = ledger_commit(keeper->ledger);
 	if (r < 0)
+		keeper->failed = true;
+	if (keeper->failed)
 		return r;
 	accept_messages(keeper);
 	if (keeper->settled && keeper->rows)
@@ -225,6 +235,8 @@ static int on_worker(void *context, int fd, uint32_t events)
 	r = n <= 0 ? -EPIPE : buffer_append(&keeper->input, bytes, (size_t)n);
 	if (r == 0)
 		r = read_messages(keeper);
+	if (keeper->failed)
+		return r;
 	if (r == -EBADMSG)
 		log_error("keeper: the worker sent what is no event");
 	if (r == -EBADMSG || r == -EPIPE)

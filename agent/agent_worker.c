@@ -141,12 +141,33 @@ static void accepted(struct worker *worker, uint64_t number)
 	worker->sent -= at;
 }
 
+/* One that the ledger will never take: it is lost, and told. */
+static void refused(struct worker *worker, uint64_t number)
+{
+	struct buffer *queue = &worker->queue;
+	struct event_wire_head head;
+
+	for (size_t at = 0; at + sizeof(head) <= queue->length; at += head.length) {
+		memcpy(&head, queue->data + at, sizeof(head));
+		if (head.number != number)
+			continue;
+		memmove(queue->data + at, queue->data + at + head.length,
+			queue->length - at - head.length);
+		queue->length -= head.length;
+		worker->dropped++;
+		lose_keeper(worker);
+		return;
+	}
+}
+
 static int on_word(void *context, uint64_t number, enum event_wire_type type, const char *text)
 {
 	struct worker *worker = context;
 
 	if (type == EVENT_WIRE_ACCEPTED)
 		accepted(worker, number);
+	else if (type == EVENT_WIRE_REFUSED)
+		refused(worker, number);
 	else if (type == EVENT_WIRE_BACKGROUND && text)
 		pipeline_expect(worker->pipeline, text);
 	return 0;

@@ -22,6 +22,7 @@ enum event_wire_type {
 	EVENT_WIRE_ACCEPTED,   /* keeper to worker: all up to number are kept */
 	EVENT_WIRE_BACKGROUND, /* keeper to worker: a response that was begun in the background */
 	EVENT_WIRE_READY,      /* keeper to worker: the table is whole */
+	EVENT_WIRE_REFUSED,    /* keeper to worker: the one of this number will never be kept */
 };
 
 struct event_wire_head {
@@ -43,7 +44,7 @@ int event_wire_put_call(struct buffer *out, uint64_t number, const struct call_e
 int event_wire_put_process(struct buffer *out, uint64_t number, const struct process_event *event);
 int event_wire_put_loss(struct buffer *out, uint64_t number, const struct loss_event *event);
 int event_wire_put_unseen(struct buffer *out, uint64_t number, const struct unseen_event *event);
-/* END, ACCEPTED and READY have no body; of BACKGROUND it is the response's id. */
+/* END, ACCEPTED, READY and REFUSED have no body; of BACKGROUND it is the response's id. */
 int event_wire_put_word(struct buffer *out, uint64_t number, enum event_wire_type type,
 			const char *text);
 
@@ -54,7 +55,7 @@ struct event_wire_sinks {
 	process_sink process;
 	loss_sink loss;
 	unseen_sink unseen;
-	/* END, ACCEPTED, BACKGROUND, READY; @text: NULL where there is none */
+	/* END, ACCEPTED, BACKGROUND, READY, REFUSED; @text: NULL where there is none */
 	int (*word)(void *context, uint64_t number, enum event_wire_type type, const char *text);
 };
 

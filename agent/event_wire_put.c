@@ -289,7 +289,7 @@ int event_wire_put_word(struct buffer *out, uint64_t number, enum event_wire_typ
 {
 	struct writer w = put_head(out, number, type);
 
-	if (type < EVENT_WIRE_END || type > EVENT_WIRE_READY)
+	if (type < EVENT_WIRE_END || type > EVENT_WIRE_REFUSED)
 		fail(&w, -EINVAL);
 	if (type == EVENT_WIRE_BACKGROUND)
 		put_known_text(&w, text);

@@ -356,6 +356,7 @@ static int read_body(struct event_wire_reader *reader, struct cursor *c,
 	case EVENT_WIRE_ACCEPTED:
 	case EVENT_WIRE_BACKGROUND:
 	case EVENT_WIRE_READY:
+	case EVENT_WIRE_REFUSED:
 		return read_word(c, sinks, head);
 	default:
 		return -EBADMSG;

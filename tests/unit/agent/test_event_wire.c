@@ -320,7 +320,7 @@ static int on_word(void *context, uint64_t number, enum event_wire_type type, co
 	got.type = type;
 	got.number = number;
 	snprintf(got.text, sizeof(got.text), "%s", text ? text : "(null)");
-	CHECK(type >= EVENT_WIRE_END && type <= EVENT_WIRE_READY);
+	CHECK(type >= EVENT_WIRE_END && type <= EVENT_WIRE_REFUSED);
 	CHECK(!text == (type != EVENT_WIRE_BACKGROUND));
 	return 0;
 }
@@ -518,7 +518,7 @@ TEST(words_come_back)
 TEST(every_truncation)
 {
 	set_up();
-	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_READY; type++) {
+	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_REFUSED; type++) {
 		uint64_t number = 77;
 		size_t length = 77, size;
 
@@ -550,7 +550,7 @@ TEST(trailing_bytes_are_damage)
 	size_t length;
 
 	set_up();
-	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_READY; type++) {
+	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_REFUSED; type++) {
 		size_t size;
 
 		buffer_clear(&out);
@@ -570,7 +570,7 @@ TEST(every_corrupted_byte)
 	unsigned int refused = 0, taken = 0;
 
 	set_up();
-	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_READY; type++) {
+	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_REFUSED; type++) {
 		size_t length, size;
 		uint64_t number;
 
@@ -628,7 +628,7 @@ TEST(damaged_heads)
 	CHECK_INT(read_copy(head, sizeof(head), &length, &number), 0);
 	head[4] = 0;
 	CHECK_INT(read_copy(head, sizeof(head), &length, &number), -EBADMSG);
-	head[4] = EVENT_WIRE_READY + 1;
+	head[4] = EVENT_WIRE_REFUSED + 1;
 	CHECK_INT(read_copy(head, sizeof(head), &length, &number), -EBADMSG);
 	head[4] = EVENT_WIRE_END;
 	head[6] = 1;
@@ -660,7 +660,7 @@ TEST(sinks_that_refuse)
 	uint64_t number = 77;
 
 	set_up();
-	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_READY; type++) {
+	for (int type = EVENT_WIRE_CALL; type <= EVENT_WIRE_REFUSED; type++) {
 		buffer_clear(&out);
 		put(type, 5, false);
 		CHECK_INT(event_wire_read(reader, out.data, out.length, &none, &length, &number),
