@@ -26,7 +26,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-I. -isystem $(B) -isystem /usr/share/include/llhttp -isystem /usr/include/Zydis \
 	$(PACKAGE_CFLAGS) $(SANITIZE) $(CFLAGS)
-ALL_LDFLAGS = $(SANITIZE) $(LDFLAGS)
+ALL_LDFLAGS = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lZydis -pthread
 
