@@ -289,7 +289,7 @@ class Collector:
             time.sleep(0.1)
 
     def received(self):
-        """The response id of each span."""
+        """The id of each span."""
         ids = []
         if not os.path.exists(self.spans):
             return ids
@@ -297,7 +297,7 @@ class Collector:
             for line in file:
                 for resource in json.loads(line)["resourceSpans"]:
                     for scope in resource["scopeSpans"]:
-                        ids += filter(None, map(response_id, scope["spans"]))
+                        ids += [span["traceId"] + span["spanId"] for span in scope["spans"]]
         return ids
 
     def stop(self):
@@ -308,13 +308,6 @@ class Collector:
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
-
-
-def response_id(span):
-    for attribute in span.get("attributes", ()):
-        if attribute["key"] == "gen_ai.response.id":
-            return attribute["value"]["stringValue"]
-    return None
 
 
 # ---- what was captured ----

@@ -273,12 +273,14 @@ def agent_calls(bench, told):
 
 def agent_streams(bench, told):
     title = f"{bench.options.streams} streams of {bench.options.rate} events/s"
-    idle, busy, late = told["idle"]["all"], told["busy"], told["load"]["late_ms"]["p99"]
+    idle, busy, load = told["idle"]["all"], told["busy"], told["load"]
     bench.row("agent, idle: memory of all its processes", idle["pss_kib"] / 1024, "MiB")
     bench.row("  kernel memory of its maps", told["kernel_maps_kib"] / 1024, "MiB")
     bench.row("  processor time", idle["cpu_percent"], "%")
-    bench.row(f"agent, {title}: memory", busy["all"]["pss_kib"] / 1024, "MiB",
-              note=f"99% of events at most {late} ms late")
+    bench.row(f"agent, {title}: sent", load["events"] / load["seconds"], "/s",
+              0.95 * bench.options.streams * bench.options.rate, at_least=True,
+              note=f"99% at most {load['late_ms']['p99']} ms late")
+    bench.row("  memory of all its processes", busy["all"]["pss_kib"] / 1024, "MiB")
     for role in ("attacher", "worker", "keeper"):
         bench.row(f"  processor time of the {role}", busy[role]["cpu_percent"], "%",
                   20 if role == "worker" else None)
