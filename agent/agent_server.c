@@ -38,6 +38,14 @@ static bool is_of_our_namespace(pid_t pid)
 	       own.st_ino == other.st_ino && own.st_dev == other.st_dev;
 }
 
+/* `run -u USER` asks for a command that it has started, and that is another user's. */
+static bool is_child_of(pid_t parent, pid_t pid)
+{
+	struct procfs_stat stat;
+
+	return !procfs_stat(pid, &stat) && stat.parent == parent;
+}
+
 static int32_t answer_to(struct agent_server *server, int client, uint32_t pid)
 {
 	struct ucred peer;
@@ -51,7 +59,7 @@ static int32_t answer_to(struct agent_server *server, int client, uint32_t pid)
 		return 0;
 	if (pid == 0 || pid > INT32_MAX || procfs_ids((pid_t)pid, &uid, &ns_pid) < 0)
 		return -ESRCH;
-	if (peer.uid != 0 && peer.uid != uid)
+	if (peer.uid != 0 && peer.uid != uid && !is_child_of(peer.pid, (pid_t)pid))
 		return -EPERM;
 	return server->answer(server->context, (pid_t)pid);
 }
