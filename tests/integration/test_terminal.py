@@ -43,6 +43,9 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if not self.pid:
             try:
+                # whoever started the tests in the background has had these ignored
+                for number in (signal.SIGINT, signal.SIGQUIT):
+                    signal.signal(number, signal.SIG_DFL)
                 os.execve(str(command[0]), [str(part) for part in command], env)
             finally:
                 os._exit(99)
