@@ -177,7 +177,7 @@ def test_attach_to_a_running_process(bench):
     need_root()
     code = (
         "import sys, runpy, time; time.sleep(3); sys.argv = [sys.argv[1]]; "
-        "runpy.run_path(sys.argv[0])"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     command = [str(python_client("http_client")[0]), "-c", code, str(CLIENTS / "http_client.py")]
     child = subprocess.Popen(
