@@ -213,7 +213,7 @@ class Host:
             TOLLSPAN, "agent", *options, env=clean_env(home=self.home, **(env or {})), kind=Agent
         )
         until = time.monotonic() + READY_SECONDS
-        while self.ask("identity", SOCKET) in (None, before):
+        while self.ask("identity", SOCKET) in (None, before) or "ready" not in agent.errors():
             assert agent.poll() is None, "status %s\n%s" % (agent.poll(), agent.told())
             assert time.monotonic() < until, "the agent is not ready\n" + agent.told()
             time.sleep(0.02)

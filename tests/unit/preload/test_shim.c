@@ -168,7 +168,7 @@ TEST(killed_while_it_records)
 		collect_start(256 * 1024);
 		child_start(&ran, built("libtollspan-preload.so"),
 			    preload_source_address(all.source), argv);
-		for (unsigned int k = 0; k < 500 && all.n_streams < 16; k++)
+		for (unsigned int k = 0; k < 3000 && all.n_streams < 16; k++)
 			child_poll(&ran, true, 10);
 		for (unsigned int k = 0; k < i; k++)
 			child_poll(&ran, true, 2);
