@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,9 @@
 #define READY_MS 20000
 #define STOP_MS 10000 /* beyond what the keeper may take to deliver */
 #define CHILD_FD 3
+
+/* The attacher hurries, for its children not to; but the ring must be read before it is full. */
+#define WORKER_NICE -10
 
 /* A role that dies again and again is made anew ever later. */
 #define AGAIN_MIN_NS 50000000ull
@@ -61,7 +65,7 @@ struct roles {
  * A child has one descriptor of ours. What ends the agent comes to the attacher, also where the
  * signal was sent to all of a group: the others end when they are told, in order.
  */
-static void become_child(int socket)
+static void become_child(int socket, int nice)
 {
 	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE};
 	sigset_t none;
@@ -70,6 +74,7 @@ static void become_child(int socket)
 		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpriority(PRIO_PROCESS, 0, nice);
 	if (socket != CHILD_FD)
 		dup2(socket, CHILD_FD);
 	syscall(SYS_close_range, CHILD_FD + 1, ~0u, 0);
@@ -97,7 +102,7 @@ static int start_worker(struct roles *roles)
 		return r;
 	pid = fork();
 	if (pid == 0) {
-		become_child(pair[0]);
+		become_child(pair[0], WORKER_NICE);
 		worker_main(roles->config, CHILD_FD, roles->discard);
 	}
 	r = pid < 0 ? -errno : 0;
@@ -123,7 +128,7 @@ static int start_keeper(struct roles *roles)
 		return -errno;
 	pid = fork();
 	if (pid == 0) {
-		become_child(pair[0]);
+		become_child(pair[0], 0);
 		keeper_main(roles->config, CHILD_FD, !roles->worker.pid);
 	}
 	r = pid < 0 ? -errno : 0;

@@ -30,8 +30,8 @@ struct worker {
 	struct pipeline *pipeline;
 	struct loop *loop;
 	int keeper;          /* -1: there is none now */
-	struct buffer queue; /* messages that the keeper has not accepted yet */
-	size_t sent;         /* bytes of the queue */
+	struct buffer queue; /* messages, of which the first `done` bytes were accepted */
+	size_t done, sent;   /* sent: bytes of the queue, the accepted ones included */
 	uint64_t number;     /* of the last message */
 	uint64_t dropped;    /* events without room, that are still to be told */
 	uint64_t discard_ns; /* records of data before are counted, and not parsed */
@@ -51,10 +51,18 @@ static int queued(struct worker *worker, int r)
 	return r == -ENOMEM ? r : 0;
 }
 
+/* Where room gets scarce it is for the ends of calls: an end alone makes a whole row. */
+static bool is_scarce(const struct worker *worker)
+{
+	return worker->queue.length > worker->queue.cap / 4 * 3;
+}
+
 static int on_call(void *context, struct call_event *event)
 {
 	struct worker *worker = context;
 
+	if (event->type != CALL_END && is_scarce(worker))
+		return 0;
 	return queued(worker, event_wire_put_call(&worker->queue, worker->number + 1, event));
 }
 
@@ -87,7 +95,7 @@ static void lose_keeper(struct worker *worker)
 	loop_remove(worker->loop, worker->keeper);
 	close(worker->keeper);
 	worker->keeper = -1;
-	worker->sent = 0;
+	worker->sent = worker->done;
 	buffer_clear(&worker->answers);
 }
 
@@ -127,7 +135,7 @@ static int tell_dropped(struct worker *worker)
 /* All up to this number is in the ledger. */
 static void accepted(struct worker *worker, uint64_t number)
 {
-	size_t at = 0;
+	size_t at = worker->done;
 
 	while (at + sizeof(struct event_wire_head) <= worker->sent) {
 		struct event_wire_head head;
@@ -137,8 +145,13 @@ static void accepted(struct worker *worker, uint64_t number)
 			break;
 		at += head.length;
 	}
+	worker->done = at;
+	/* What is left is moved to the front when it is little. */
+	if (worker->queue.length - at > at)
+		return;
 	buffer_consume(&worker->queue, at);
 	worker->sent -= at;
+	worker->done = 0;
 }
 
 /* One that the ledger will never take: it is lost, and told. */
@@ -147,15 +160,15 @@ static void refused(struct worker *worker, uint64_t number)
 	struct buffer *queue = &worker->queue;
 	struct event_wire_head head;
 
-	for (size_t at = 0; at + sizeof(head) <= queue->length; at += head.length) {
+	for (size_t at = worker->done; at + sizeof(head) <= queue->length; at += head.length) {
 		memcpy(&head, queue->data + at, sizeof(head));
 		if (head.number != number)
 			continue;
 		memmove(queue->data + at, queue->data + at + head.length,
 			queue->length - at - head.length);
 		queue->length -= head.length;
+		worker->sent = worker->done;
 		worker->dropped++;
-		lose_keeper(worker);
 		return;
 	}
 }
@@ -173,30 +186,39 @@ static int on_word(void *context, uint64_t number, enum event_wire_type type, co
 	return 0;
 }
 
-static int on_keeper(void *context, int fd, uint32_t events)
+static int read_answers(struct worker *worker)
 {
-	struct worker *worker = context;
 	struct event_wire_sinks sinks = {.context = worker, .word = on_word};
-	uint8_t bytes[4096];
-	ssize_t n = recv(worker->keeper, bytes, sizeof(bytes), MSG_DONTWAIT);
 	size_t length, at = 0;
 	uint64_t number;
 	int r = 0;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0 || buffer_append(&worker->answers, bytes, (size_t)n) < 0) {
-		lose_keeper(worker);
-		return 0;
-	}
 	while (r == 0) {
 		r = event_wire_read(worker->reader, worker->answers.data + at,
 				    worker->answers.length - at, &sinks, &length, &number);
 		at += r == 0 ? length : 0;
 	}
 	buffer_consume(&worker->answers, at);
-	if (r != -EAGAIN)
-		lose_keeper(worker);
+	return r == -EAGAIN ? 0 : r;
+}
+
+/* Told at each change alone: so all is read, and what there is room for is sent. */
+static int on_keeper(void *context, int fd, uint32_t events)
+{
+	struct worker *worker = context;
+	uint8_t bytes[4096];
+	ssize_t n = 1;
+
+	while (worker->keeper >= 0 && n > 0) {
+		n = recv(worker->keeper, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n == 0 || (n < 0 && errno != EAGAIN) ||
+			 (n > 0 && (buffer_append(&worker->answers, bytes, (size_t)n) < 0 ||
+				    read_answers(worker) < 0)))
+			lose_keeper(worker);
+	}
+	send_queue(worker);
 	return 0;
 }
 
@@ -208,7 +230,7 @@ static int on_neighbour(void *context, int fd)
 
 	lose_keeper(worker);
 	worker->keeper = fd;
-	return loop_add(worker->loop, fd, EPOLLIN, on_keeper, worker);
+	return loop_add(worker->loop, fd, EPOLLIN | EPOLLOUT | EPOLLET, on_keeper, worker);
 }
 
 static void read_hello(const struct cr_head *hello, struct unseen_evidence *evidence,
@@ -356,7 +378,8 @@ static void hand_over(struct worker *worker)
 	uint64_t until = clock_boot_ns() + ACCEPT_MS * 1000000ull;
 
 	event_wire_put_word(&worker->queue, worker->number + 1, EVENT_WIRE_END, NULL);
-	while (worker->queue.length && worker->keeper >= 0 && clock_boot_ns() < until) {
+	while (worker->queue.length > worker->done && worker->keeper >= 0 &&
+	       clock_boot_ns() < until) {
 		struct pollfd answer = {.fd = worker->keeper, .events = POLLIN};
 
 		send_queue(worker);

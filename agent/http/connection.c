@@ -26,6 +26,7 @@ struct connection {
 	bool early[2];  /* and before the first message of a direction */
 	bool unordered; /* requests may have been lost since the last one */
 	bool hidden;    /* a request was lost whose response was not seen */
+	bool strayed; /* of a response that nobody waits for something was lost, since a request */
 	bool pipelined; /* several requests did wait for their response at once */
 	bool unpaired;  /* whose a further response is can not be known any more */
 
@@ -201,7 +202,7 @@ static void enqueue(struct connection *c, struct exchange *x)
 	if (!x->unpaired)
 		push(c, x);
 	c->unordered = false;
-	c->hidden = false;
+	c->hidden = c->strayed = false;
 }
 
 static int request_head(struct connection *c, struct framing *f, enum framing_body *ret_body)
@@ -385,6 +386,7 @@ static int lose_response(struct connection *c, uint32_t reason, enum framing_sta
 		    !(where == FRAMING_IDLE && c->first && c->first->doubtful);
 	c->interim = false;
 	c->hidden = false;
+	c->strayed = !c->first && !c->pipelined && where != FRAMING_SEARCH;
 	if (c->pipelined || c->n_waiting > 1u + first_hit) {
 		c->pipelined = true;
 		c->unpaired = true;
@@ -413,9 +415,10 @@ static int on_lost(void *context, struct framing *f, uint32_t reason, enum frami
 		return lose_response(c, reason, where);
 	x = current(c, f);
 	c->unordered = true;
+	/* A response that strayed was that of the lost request. */
 	if (where == FRAMING_IDLE || where == FRAMING_HEAD ||
 	    (where == FRAMING_SEARCH && !c->first))
-		c->hidden = true;
+		c->hidden = !c->strayed;
 	if (!x)
 		return 0;
 	/* Its response is still the next to come. */

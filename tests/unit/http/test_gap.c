@@ -242,4 +242,56 @@ TEST(pipelined_all_at_once)
 		try_all((enum style)style, N_CALLS, 2000);
 }
 
+/* All of a while is lost, of both directions: what shows it is what comes after. */
+static void play_without(struct wire *w, const struct talk *talk, size_t first, size_t last)
+{
+	size_t owed[2] = {0};
+
+	for (size_t i = 0; i < talk->n; i++) {
+		const struct operation *op = &talk->ops[i];
+
+		if (i >= first && i <= last) {
+			owed[op->direction] += op->length;
+			continue;
+		}
+		if (owed[op->direction])
+			wire_gap(w, op->direction, owed[op->direction]);
+		owed[op->direction] = 0;
+		wire_data(w, op->direction, op->text, op->length, true);
+	}
+}
+
+/* Nothing but the call whose request is lost is not whole. */
+static void try_while(size_t cut, unsigned int call, size_t kept)
+{
+	struct talk *talk = malloc(sizeof(*talk));
+	struct outcome o;
+	struct wire w;
+	size_t per;
+
+	make_talk(talk, STYLE_CHUNKED, 1, cut);
+	per = talk->n / N_CALLS;
+	wire_open(&w);
+	play_without(&w, talk, call * per, (call + 1) * per - 1 - kept);
+	wire_close(&w);
+	read_log(&w, &o);
+	if (o.whole != N_CALLS - 1)
+		test_fail(__FILE__, __LINE__, "call %u, %zu kept: %u whole\n%s", call, kept,
+			  o.whole, wire_log(&w));
+	wire_free(&w);
+	free(talk);
+}
+
+/* As when a ring is full for a while: only the end of the response is seen. */
+TEST(a_request_and_the_beginning_of_its_response)
+{
+	for (unsigned int call = 1; call < N_CALLS; call++) {
+		try_while(100, call, 1);
+		try_while(60, call, 1);
+		try_while(60, call, 2);
+		try_while(30, call, 3);
+		try_while(60, call, 0);
+	}
+}
+
 TEST_MAIN()
