@@ -614,13 +614,13 @@ int call_enter(struct pt_regs *regs)
 }
 
 /* The call whose return address lay right below this stack pointer. */
-static __always_inline struct call *call_find(struct thread *thread, __u64 stack)
+static __always_inline struct call *call_find(struct thread *thread, __u32 function, __u64 stack)
 {
 #pragma unroll
 	for (int i = 0; i < CALLS; i++) {
 		struct call *call = &thread->calls[i];
 
-		if (call->ssl && call->stack == stack)
+		if (call->ssl && call->stack == stack && call->function == function)
 			return call;
 	}
 	return NULL;
@@ -667,7 +667,7 @@ int call_return(struct pt_regs *regs)
 
 	if (!thread)
 		return 0;
-	call = call_find(thread, PT_REGS_SP(regs) - sizeof(__u64));
+	call = call_find(thread, bpf_get_attach_cookie(regs), PT_REGS_SP(regs) - sizeof(__u64));
 	if (!call)
 		return 0;
 	key.ssl = call->ssl;
