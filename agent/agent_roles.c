@@ -25,7 +25,7 @@
 #define CHILD_FD 3
 
 /* The attacher hurries, for its children not to; but the ring must be read before it is full. */
-#define WORKER_NICE -10
+#define WORKER_NICE (-10)
 
 /* A role that dies again and again is made anew ever later. */
 #define AGAIN_MIN_NS 50000000ull
