@@ -145,7 +145,7 @@ static int find_line(void *context, pid_t pid)
 	return 0;
 }
 
-/* Later the number may mean another process. @start: as it was the first time; 0: there was none. */
+/* Later the number may mean another process. @start: of the first time; 0: there was none. */
 static bool is_still(pid_t pid, uint64_t *start)
 {
 	struct procfs_stat stat;
