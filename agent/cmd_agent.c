@@ -100,6 +100,18 @@ static int find_users(struct agent_config *config)
 	return r;
 }
 
+/* A scope that holds nothing is a mistake. */
+static int check_pids(const struct ebpf_scope *scope)
+{
+	for (size_t i = 0; i < scope->n_pids; i++) {
+		if (kill(scope->pids[i], 0) < 0 && errno == ESRCH) {
+			log_error("--pid=%d: no such process", (int)scope->pids[i]);
+			return -ESRCH;
+		}
+	}
+	return 0;
+}
+
 static int check_endpoints(const struct options *options)
 {
 	struct pipeline_opts opts = {.endpoints = options->endpoints,
@@ -129,6 +141,8 @@ static int read_configuration(struct agent *agent)
 	struct agent_config *config = &agent->config;
 	int r = find_users(config);
 
+	if (r == 0)
+		r = check_pids(&config->options.scope);
 	if (r == 0)
 		r = check_endpoints(&config->options);
 	if (r == 0)

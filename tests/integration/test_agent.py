@@ -392,6 +392,7 @@ def test_resource_attributes_only_add(agent_bench):
         (["--no-such-option"], {}, "no-such-option"),
         (["--user", "no-such-user"], {}, "no-such-user"),
         (["--uid", "nobody-of-this-name"], {}, "nobody-of-this-name"),
+        (["--pid", "4194303"], {}, "4194303"),
     ],
 )
 def test_does_not_start(host, options, env, word):
