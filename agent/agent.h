@@ -39,9 +39,9 @@ __attribute__((noreturn)) void worker_main(const struct agent_config *config, in
  * keeper_main - the keeper: events in, ledger and collector out. Never returns.
  * @socket: to the attacher: SEAM_NEIGHBOUR with the socket to a worker, SEAM_STOP; it is told
  *	SEAM_READY when the ledger is open, or with a negative errno and a text why it is not.
- * @fresh: no worker of this agent lives: calls that were left open are settled.
+ * @first: of this agent: calls that an agent before left open are settled.
  */
 __attribute__((noreturn)) void keeper_main(const struct agent_config *config, int socket,
-					   bool fresh);
+					   bool first);
 
 #endif

@@ -39,6 +39,8 @@ struct keeper {
 	uint64_t accepted; /* and of the last that the worker knows of */
 	bool settled;      /* a call, since the last commit */
 	bool ended;        /* the worker has said so */
+	bool first;        /* keeper of this agent */
+	bool joined;       /* there has been a worker */
 	bool stopping, abandoned;
 	bool failed; /* the ledger took back what it had: nothing is accepted any more */
 };
@@ -277,10 +279,14 @@ static int drain_worker(struct keeper *keeper)
 	return r;
 }
 
-static int take_worker(struct keeper *keeper, int fd)
+/* @other: not the one whose events a keeper before has written: that one was not seen to end. */
+static int take_worker(struct keeper *keeper, int fd, bool other)
 {
 	int r = drain_worker(keeper);
 
+	if (r == 0 && other && !keeper->first && !keeper->joined)
+		r = settle_orphans(keeper, true);
+	keeper->joined = true;
 	keeper->worker = fd;
 	keeper->number = keeper->accepted = 0;
 	keeper->ended = false;
@@ -300,7 +306,7 @@ static int on_attacher(void *context, int fd, uint32_t events)
 	if (r == -EAGAIN)
 		return 0;
 	if (r == 0 && message.type == SEAM_NEIGHBOUR && fds[0] >= 0)
-		return take_worker(keeper, fds[0]);
+		return take_worker(keeper, fds[0], message.value);
 	if (r == 0 && message.type == SEAM_STOP) {
 		keeper->stopping = true;
 		loop_stop(keeper->loop);
@@ -330,7 +336,7 @@ static int open_rows(struct keeper *keeper, char *error, size_t size)
 	return r < 0 ? r : export_rows_start(keeper->rows);
 }
 
-static int open_all(struct keeper *keeper, bool fresh, char *error, size_t size)
+static int open_all(struct keeper *keeper, char *error, size_t size)
 {
 	int64_t writer;
 	int r = loop_new(&keeper->loop);
@@ -344,7 +350,7 @@ static int open_all(struct keeper *keeper, bool fresh, char *error, size_t size)
 		r = ledger_begin_writer(keeper->ledger, "agent", VERSION, now_ns(), &writer);
 	if (r == 0)
 		r = open_rows(keeper, error, size);
-	if (r == 0 && fresh)
+	if (r == 0 && keeper->first)
 		r = settle_orphans(keeper, false);
 	if (r == 0)
 		r = loop_add(keeper->loop, keeper->attacher, EPOLLIN, on_attacher, keeper);
@@ -385,9 +391,9 @@ static void finish(struct keeper *keeper)
 	ledger_close(keeper->ledger);
 }
 
-void keeper_main(const struct agent_config *config, int socket, bool fresh)
+void keeper_main(const struct agent_config *config, int socket, bool first)
 {
-	struct keeper keeper = {.config = config, .attacher = socket, .worker = -1};
+	struct keeper keeper = {.config = config, .attacher = socket, .worker = -1, .first = first};
 	char error[512] = "";
 	int r;
 
@@ -397,7 +403,7 @@ void keeper_main(const struct agent_config *config, int socket, bool fresh)
 	if (r == 0)
 		r = sandbox_lock(SANDBOX_KEEPER);
 	if (r == 0)
-		r = open_all(&keeper, fresh, error, sizeof(error));
+		r = open_all(&keeper, error, sizeof(error));
 	tell_ready(&keeper, r, error);
 	if (r == 0)
 		r = loop_run(keeper.loop);

@@ -53,7 +53,8 @@ struct roles {
 	struct role worker, keeper;
 	int keeper_socket;
 	bool keeper_ready;
-	bool discard; /* the worker died of what it read */
+	bool other_worker; /* than the one whose events are in the ledger */
+	bool discard;      /* the worker died of what it read */
 	enum stage stage;
 	uint64_t deadline_ns;
 	bool failed;
@@ -111,6 +112,7 @@ static int start_worker(struct roles *roles)
 		close(pair[1]);
 		return r;
 	}
+	roles->other_worker = true;
 	r = adopt_child(roles, &roles->worker, pid);
 	if (r < 0) {
 		close(pair[1]);
@@ -119,7 +121,7 @@ static int start_worker(struct roles *roles)
 	return attacher_connect(roles->attacher, pair[1]);
 }
 
-static int start_keeper(struct roles *roles)
+static int start_keeper(struct roles *roles, bool first)
 {
 	int pair[2], r;
 	pid_t pid;
@@ -129,7 +131,7 @@ static int start_keeper(struct roles *roles)
 	pid = fork();
 	if (pid == 0) {
 		become_child(pair[0], 0);
-		keeper_main(roles->config, CHILD_FD, !roles->worker.pid);
+		keeper_main(roles->config, CHILD_FD, first);
 	}
 	r = pid < 0 ? -errno : 0;
 	close(pair[0]);
@@ -145,7 +147,7 @@ static int start_keeper(struct roles *roles)
 /* Each of the two gets an end of a new socket. */
 static int join(struct roles *roles)
 {
-	struct seam_message message = {.type = SEAM_NEIGHBOUR};
+	struct seam_message message = {.type = SEAM_NEIGHBOUR, .value = roles->other_worker};
 	int pair[2], r;
 
 	if (!roles->worker.pid || !roles->keeper.pid || !roles->keeper_ready)
@@ -154,11 +156,44 @@ static int join(struct roles *roles)
 		return -errno;
 	r = seam_send(roles->keeper_socket, &message, NULL, &pair[1], 1);
 	if (r == 0)
+		roles->other_worker = false;
+	if (r == 0)
 		r = attacher_send(roles->attacher, SEAM_NEIGHBOUR, pair[0]);
 	close(pair[0]);
 	close(pair[1]);
 	/* One that has just died is made anew, and then joined. */
 	return r == -EPIPE ? 0 : r;
+}
+
+static void close_keeper(struct roles *roles)
+{
+	if (roles->keeper_socket < 0)
+		return;
+	loop_remove(roles->loop, roles->keeper_socket);
+	close(roles->keeper_socket);
+	roles->keeper_socket = -1;
+	roles->keeper_ready = false;
+}
+
+/* Memory, processes or descriptors may be short for a while: that does not end the agent. */
+static void put_off(struct roles *roles, struct role *role, int r)
+{
+	log_error("%s: %s; it is started again", role->name, strerror(-r));
+	if (role->pid_fd >= 0) {
+		loop_remove(roles->loop, role->pid_fd);
+		close(role->pid_fd);
+		role->pid_fd = -1;
+	}
+	if (role->pid) {
+		kill(role->pid, SIGKILL);
+		waitpid(role->pid, NULL, 0);
+		role->pid = 0;
+	}
+	role->again_ns = clock_boot_ns() + AGAIN_MAX_NS;
+	if (role == &roles->worker)
+		attacher_disconnect(roles->attacher);
+	else
+		close_keeper(roles);
 }
 
 /* ---- the keeper's word ---- */
@@ -170,7 +205,7 @@ static int take_ready(struct roles *roles, int timeout_ms, char *error, size_t e
 	int r = seam_receive(roles->keeper_socket, &message, text, sizeof(text) - 1, NULL,
 			     timeout_ms);
 
-	if (r < 0 || message.type != SEAM_READY) {
+	if (r < 0 || message.type != SEAM_READY || message.value > 0) {
 		snprintf(error, error_size, "the keeper does not start");
 		return r < 0 ? r : -EBADMSG;
 	}
@@ -188,8 +223,12 @@ static int on_keeper(void *context, int fd, uint32_t events)
 
 	if (r == -EAGAIN)
 		return 0;
-	if (r == 0)
-		return join(roles);
+	if (r == 0) {
+		r = join(roles);
+		if (r < 0)
+			put_off(roles, &roles->keeper, r);
+		return 0;
+	}
 	/* Its end tells the rest. */
 	loop_remove(roles->loop, fd);
 	if (r != -EPIPE && roles->stage == STAGE_SERVE)
@@ -198,16 +237,6 @@ static int on_keeper(void *context, int fd, uint32_t events)
 }
 
 /* ---- ends ---- */
-
-static void close_keeper(struct roles *roles)
-{
-	if (roles->keeper_socket < 0)
-		return;
-	loop_remove(roles->loop, roles->keeper_socket);
-	close(roles->keeper_socket);
-	roles->keeper_socket = -1;
-	roles->keeper_ready = false;
-}
 
 static int stop_keeper(struct roles *roles)
 {
@@ -288,7 +317,7 @@ static bool is_due(const struct role *role, uint64_t now)
 	return !role->pid && role->again_ns && now >= role->again_ns;
 }
 
-static int make_again(struct roles *roles, uint64_t now)
+static void make_again(struct roles *roles, uint64_t now)
 {
 	int r = 0;
 
@@ -296,13 +325,16 @@ static int make_again(struct roles *roles, uint64_t now)
 		r = start_worker(roles);
 		if (r == 0)
 			r = join(roles);
+		if (r < 0)
+			put_off(roles, &roles->worker, r);
 	}
-	if (r == 0 && is_due(&roles->keeper, now) && roles->stage != STAGE_STOP_KEEPER) {
-		r = start_keeper(roles);
+	if (is_due(&roles->keeper, now) && roles->stage != STAGE_STOP_KEEPER) {
+		r = start_keeper(roles, false);
 		if (r == 0)
 			r = loop_add(roles->loop, roles->keeper_socket, EPOLLIN, on_keeper, roles);
+		if (r < 0)
+			put_off(roles, &roles->keeper, r);
 	}
-	return r;
 }
 
 static void kill_role(struct roles *roles, const struct role *role)
@@ -324,7 +356,8 @@ static int on_tick(void *context, int fd, uint32_t events)
 		kill_role(roles,
 			  roles->stage == STAGE_STOP_WORKER ? &roles->worker : &roles->keeper);
 	}
-	return make_again(roles, now);
+	make_again(roles, now);
+	return 0;
 }
 
 /* ---- the whole ---- */
@@ -343,7 +376,7 @@ int roles_new(struct roles **ret_roles, const struct agent_config *config,
 				.worker = {.name = "worker", .pid_fd = -1},
 				.keeper = {.name = "keeper", .pid_fd = -1},
 				.keeper_socket = -1};
-	r = start_keeper(roles);
+	r = start_keeper(roles, true);
 	if (r == 0)
 		r = take_ready(roles, READY_MS, error, error_size);
 	if (r == 0)

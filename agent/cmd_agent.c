@@ -100,6 +100,18 @@ static int find_users(struct agent_config *config)
 	return r;
 }
 
+/* A scope that holds nothing is a mistake. */
+static int check_pids(const struct ebpf_scope *scope)
+{
+	for (size_t i = 0; i < scope->n_pids; i++) {
+		if (kill(scope->pids[i], 0) < 0 && errno == ESRCH) {
+			log_error("--pid=%d: no such process", (int)scope->pids[i]);
+			return -ESRCH;
+		}
+	}
+	return 0;
+}
+
 static int check_endpoints(const struct options *options)
 {
 	struct pipeline_opts opts = {.endpoints = options->endpoints,
@@ -130,6 +142,8 @@ static int read_configuration(struct agent *agent)
 	int r = find_users(config);
 
 	if (r == 0)
+		r = check_pids(&config->options.scope);
+	if (r == 0)
 		r = check_endpoints(&config->options);
 	if (r == 0)
 		r = export_config_read(&config->exporter, &config->options);
@@ -138,22 +152,41 @@ static int read_configuration(struct agent *agent)
 
 /* ---- files ---- */
 
+/*
+ * The folder is the keeper's, who may have put anything there: only a file that has no other name
+ * is given to it.
+ */
+static int give_file(const char *path, const struct agent_config *config)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		r = -EPERM;
+	else if (fchown(fd, config->keeper_uid, config->keeper_gid) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
 /* The keeper's own folder, and what lies there from a keeper that was somebody else. */
 static int own_state(const struct agent_config *config)
 {
 	static const char *const files[] = {PATHS_AGENT_LEDGER, PATHS_AGENT_LEDGER "-wal",
 					    PATHS_AGENT_LEDGER "-shm"};
-	uid_t uid = config->keeper_uid;
-	gid_t gid = config->keeper_gid;
+	int r = 0;
 
 	if (mkdir(PATHS_AGENT_STATE, 0750) < 0 && errno != EEXIST)
 		return -errno;
-	if (lchown(PATHS_AGENT_STATE, uid, gid) < 0)
+	if (lchown(PATHS_AGENT_STATE, config->keeper_uid, config->keeper_gid) < 0)
 		return -errno;
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		if (lchown(files[i], uid, gid) < 0 && errno != ENOENT)
-			return -errno;
-	return 0;
+	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(*files); i++)
+		r = give_file(files[i], config);
+	return r;
 }
 
 static int make_owned(const char *path, const struct agent_config *config)
@@ -264,6 +297,17 @@ static int watch_signals(struct agent *agent)
 	return loop_add(agent->loop, agent->signal_fd, EPOLLIN, on_signal, agent);
 }
 
+/* A descriptor for each processor, and for each probe. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int start_attacher(struct agent *agent)
 {
 	enum kernel_step step = KERNEL_OPEN;
@@ -279,6 +323,7 @@ static int start_attacher(struct agent *agent)
 		.scope = &agent->config.options.scope,
 		.ring_size = RING_SIZE,
 	};
+	raise_descriptors();
 	/* What a program has just loaded must be probed before it is used; so hurry. */
 	setpriority(PRIO_PROCESS, 0, -20);
 	r = attacher_new(&agent->attacher, &agent->opts, agent->loop, &step);

@@ -26,7 +26,8 @@
 
 /* source */
 #define LIMIT_EARLY_RECORDS (1 * MIB) /* bytes of records before the pipeline is there */
-#define LIMIT_PROBED_FILES 4096       /* files with probes in them, and files known to have none */
+#define LIMIT_PROBED_FILES 4096       /* files with probes in them */
+#define LIMIT_KNOWN_FILES 32768       /* these, and files known to have none */
 #define LIMIT_PROC_RECORD (32 * KIB)  /* bytes of a PROC record */
 #define LIMIT_SCOPES 64               /* of one kind, that an agent follows */
 #define LIMIT_SEARCHES 256            /* silent processes whose executable waits to be searched */

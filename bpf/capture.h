@@ -53,6 +53,8 @@ struct capture_process {
 	cr_u32 image; /* counts exec */
 	cr_u32 connected;
 	cr_u32 quiet; /* followed for its descendants' sake: nothing of it is captured */
+	cr_u32 told;  /* it was captured before: of its end the reader is told */
+	cr_u32 reserved;
 };
 
 /* Value of the map `strangers`: as what a process was told. The key is that of `tree`. */

@@ -158,7 +158,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	status = BPF_CORE_READ(group, flags) & SIGNAL_GROUP_EXIT
 			 ? BPF_CORE_READ(group, group_exit_code)
 			 : BPF_CORE_READ(task, group_leader, exit_code);
-	if (!gone.quiet)
+	if (!gone.quiet || gone.told)
 		emit_exit(&ring, &gone, status, CAPTURE_LOSS_EVENT);
 	emit_exit(&lifecycle, &gone, status, CAPTURE_LOSS_LIFECYCLE);
 	return 0;

@@ -177,7 +177,7 @@ static void on_mapping(void *context, const struct mapping_event *event)
 	struct watched *watched;
 
 	if (event->lost) {
-		scan_all(attacher);
+		attacher->mappings_lost = true;
 		return;
 	}
 	if (event->pid <= 0)
@@ -207,14 +207,20 @@ int attacher_take_in(struct attacher *attacher, const struct cr_process *process
 	return r;
 }
 
+/* Is it in the tree, and not for its descendants' sake only? */
+static bool is_captured(const struct attacher *attacher, const struct cr_process *process)
+{
+	bool quiet;
+
+	return ebpf_kernel_follows(attacher->kernel, (pid_t)process->pid, &quiet) && !quiet;
+}
+
 static int process_born(struct attacher *attacher, const struct cr_fork *record)
 {
 	struct watched *parent = processes_find(attacher->processes, record->parent.pid);
 	struct watched *watched;
-	bool quiet = false;
 
-	if (attacher->opts->scope &&
-	    (!ebpf_kernel_follows(attacher->kernel, (pid_t)record->process.pid, &quiet) || quiet))
+	if (attacher->opts->scope && !is_captured(attacher, &record->process))
 		return 0;
 	watched = processes_get(attacher->processes, &record->process);
 	if (!watched)
@@ -251,8 +257,12 @@ static int process_ended(struct attacher *attacher, const struct cr_exit *record
 
 static int process_connected(struct attacher *attacher, const struct cr_process *process)
 {
-	struct watched *watched = processes_get(attacher->processes, process);
+	struct watched *watched;
 
+	/* Of the host it may have been judged meanwhile; nothing would tell of its end then. */
+	if (attacher->opts->scope && !is_captured(attacher, process))
+		return 0;
+	watched = processes_get(attacher->processes, process);
 	if (watched && !watched->connected_ns)
 		watched->connected_ns = clock_boot_ns();
 	return 0;
@@ -290,6 +300,22 @@ static int on_event(void *context, void *data, size_t size)
 	return attacher->opts->scope ? 0 : r;
 }
 
+/* Some events found no room: what they were about is looked for. */
+static void recover_events(struct attacher *attacher)
+{
+	struct watched *watched;
+	size_t cursor = 0;
+
+	while (attacher->opts->scope && (watched = processes_next(attacher->processes, &cursor)))
+		if (!is_captured(attacher, &watched->process)) {
+			attacher_report_silent(attacher, watched);
+			processes_remove(attacher->processes, watched);
+		}
+	attacher->mappings_lost = true;
+	if (attacher->opts->scope)
+		attacher_follow_host(attacher);
+}
+
 static int take_events(void *context, int fd, uint32_t events)
 {
 	struct attacher *attacher = context;
@@ -300,9 +326,12 @@ static int take_events(void *context, int fd, uint32_t events)
 	r = ring_buffer__consume(attacher->lifecycle);
 	if (lost != attacher->lifecycle_lost) {
 		attacher->lifecycle_lost = lost;
+		recover_events(attacher);
+	}
+	/* Once, of however many processors the events were lost. */
+	if (attacher->mappings_lost) {
+		attacher->mappings_lost = false;
 		scan_all(attacher);
-		if (attacher->opts->scope)
-			r = attacher_follow_host(attacher);
 	}
 	return r < 0 ? r : 0;
 }

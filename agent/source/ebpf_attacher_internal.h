@@ -23,9 +23,11 @@ struct attacher {
 	struct searches *searches; /* of the host; NULL: a tree */
 	struct ring_buffer *lifecycle;
 	uint64_t lifecycle_lost;
-	uint64_t attach_start;  /* of opts->attach, as it was before the reader spoke */
-	struct cr_process root; /* the process that was followed last; pid 0: none */
-	bool swept;             /* no process has ended since the last sweep */
+	bool mappings_lost;            /* mappings that were not told are to be looked for */
+	uint64_t starts[LIMIT_SCOPES]; /* of opts->scope->pids, when they were found; 0: not yet */
+	uint64_t attach_start;         /* of opts->attach, as it was before the reader spoke */
+	struct cr_process root;        /* the process that was followed last; pid 0: none */
+	bool swept;                    /* no process has ended since the last sweep */
 	unsigned int sweeps;
 };
 

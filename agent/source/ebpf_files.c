@@ -10,6 +10,9 @@
 #include "agent/limits.h"
 #include "agent/util/map.h"
 
+/* How often a file is looked at that could not be. */
+#define TRIES 3
+
 struct file_key {
 	uint64_t device, inode;
 };
@@ -22,6 +25,7 @@ struct file {
 	unsigned int round;      /* in which it was added last */
 	struct timespec changed; /* of one without probes: its number may come to mean another */
 	off_t size;
+	unsigned int failures; /* to look at it */
 };
 
 struct probed_files {
@@ -41,13 +45,19 @@ int probed_files_new(struct probed_files **ret_files, struct ebpf_kernel *kernel
 		return -ENOMEM;
 	files->kernel = kernel;
 	files->finder = finder;
-	r = map_new(&files->map, sizeof(struct file_key), LIMIT_PROBED_FILES);
+	r = map_new(&files->map, sizeof(struct file_key), LIMIT_KNOWN_FILES);
 	if (r < 0) {
 		free(files);
 		return r;
 	}
 	*ret_files = files;
 	return 0;
+}
+
+/* Time, memory or descriptors were short; else it is the file's, or the finder has died of it. */
+static bool may_pass(int r)
+{
+	return r < 0 && r != -ENOEXEC && r != -EBADMSG && r != -EPIPE;
 }
 
 static void look_at(struct probed_files *files, struct file *file, int fd)
@@ -57,6 +67,9 @@ static void look_at(struct probed_files *files, struct file *file, int fd)
 
 	if (n > 0)
 		n = ebpf_kernel_attach(files->kernel, fd, sites, (size_t)n, &file->probes);
+	/* With another size it is looked at again. */
+	if (may_pass(n) && ++file->failures < TRIES)
+		file->size = -1;
 	if (n <= 0)
 		return;
 	file->n_probes = n;
@@ -111,7 +124,7 @@ int probed_files_add(struct probed_files *files, int fd, bool keep)
 		      file->changed.tv_nsec == st.st_ctim.tv_nsec)))
 		return file->n_probes;
 	if (!file) {
-		if (map_count(files->map) >= LIMIT_PROBED_FILES)
+		if (map_count(files->map) >= LIMIT_KNOWN_FILES)
 			forget_some(files);
 		file = calloc(1, sizeof(*file));
 		if (!file)

@@ -22,11 +22,17 @@
 /* A process that connected may still be loading the library that it is going to use. */
 #define SILENT_NS 1000000000ull
 
-static bool is_same(const struct cr_process *process)
+/*
+ * One that ends loses its memory, and with it its executable, before the kernel's program looks for
+ * it in the tree: it is taken out there if it has one here.
+ */
+static bool is_running(const struct cr_process *process)
 {
 	struct procfs_stat stat;
+	char path[LIMIT_PATH];
 
-	return !procfs_stat((pid_t)process->pid, &stat) && stat.start == process->start;
+	return procfs_exe((pid_t)process->pid, path, sizeof(path)) > 0 &&
+	       !procfs_stat((pid_t)process->pid, &stat) && stat.start == process->start;
 }
 
 static bool is_wanted(const struct attacher *attacher, pid_t pid)
@@ -55,13 +61,13 @@ static bool judge(struct attacher *attacher, const struct cr_process *process, b
 	bool quiet = !wanted && kin && attacher->opts->scope->n_pids;
 
 	if (!wanted && !quiet) {
-		ebpf_kernel_unfollow(attacher->kernel, pid);
+		ebpf_kernel_let_go(attacher->kernel, pid);
 		return false;
 	}
 	if (ebpf_kernel_follow(attacher->kernel, pid, process->start, quiet) < 0)
 		return false;
 	/* It may have ended before it was put there. */
-	if (is_same(process))
+	if (is_running(process))
 		return wanted;
 	ebpf_kernel_unfollow(attacher->kernel, pid);
 	return false;
@@ -139,6 +145,17 @@ static int find_line(void *context, pid_t pid)
 	return 0;
 }
 
+/* Later the number may mean another process. @start: of the first time; 0: there was none. */
+static bool is_still(pid_t pid, uint64_t *start)
+{
+	struct procfs_stat stat;
+
+	if (procfs_stat(pid, &stat) < 0 || (*start && *start != stat.start))
+		return false;
+	*start = stat.start;
+	return true;
+}
+
 int attacher_follow_host(struct attacher *attacher)
 {
 	const struct ebpf_scope *scope = attacher->opts->scope;
@@ -146,7 +163,8 @@ int attacher_follow_host(struct attacher *attacher)
 	int found = 1;
 
 	for (size_t i = 0; i < scope->n_pids; i++)
-		find_line(&line, scope->pids[i]);
+		if (is_still(scope->pids[i], &attacher->starts[i]))
+			find_line(&line, scope->pids[i]);
 	for (int i = 0; i < PASSES && found > 0 && !scope->n_pids; i++)
 		found = find_all(attacher, i == 0);
 	return found < 0 ? found : 0;

@@ -221,9 +221,23 @@ int ebpf_kernel_follow(struct ebpf_kernel *kernel, pid_t pid, uint64_t start, bo
 		return r < 0 ? (r == -E2BIG ? -ENOSPC : r) : 1;
 	if (bpf_map_lookup_elem(tree_fd(kernel), &key, &process) || process.quiet == quiet_process)
 		return 0;
+	process.told |= quiet_process;
 	process.quiet = quiet_process;
 	bpf_map_update_elem(tree_fd(kernel), &key, &process, BPF_EXIST);
 	return 0;
+}
+
+void ebpf_kernel_let_go(struct ebpf_kernel *kernel, pid_t pid)
+{
+	struct capture_process process;
+	uint32_t key = (uint32_t)pid;
+
+	if (bpf_map_lookup_elem(tree_fd(kernel), &key, &process))
+		return;
+	if (process.quiet && !process.told)
+		ebpf_kernel_unfollow(kernel, pid);
+	else
+		ebpf_kernel_follow(kernel, pid, process.start, true);
 }
 
 void ebpf_kernel_unfollow(struct ebpf_kernel *kernel, pid_t pid)

@@ -49,6 +49,12 @@ int ebpf_kernel_follow(struct ebpf_kernel *kernel, pid_t pid, uint64_t start, bo
 /** ebpf_kernel_unfollow - take a process out of the tree; its descendants stay. */
 void ebpf_kernel_unfollow(struct ebpf_kernel *kernel, pid_t pid);
 
+/*
+ * ebpf_kernel_let_go - capture nothing of a process any more. One that was captured stays in the
+ *	tree, quiet, until it ends: the reader, which knows it, is told of its end.
+ */
+void ebpf_kernel_let_go(struct ebpf_kernel *kernel, pid_t pid);
+
 /** ebpf_kernel_follows - @ret_quiet: as it was followed; may be NULL. */
 bool ebpf_kernel_follows(const struct ebpf_kernel *kernel, pid_t pid, bool *ret_quiet);
 

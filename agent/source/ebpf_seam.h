@@ -27,7 +27,8 @@ enum seam_type {
 	SEAM_SEARCH,  /* descriptor: a file */
 	SEAM_LIBRARY, /* payload: name of the TLS library inside; none: there is none */
 	/* attacher to reader, in an agent */
-	SEAM_NEIGHBOUR, /* descriptor: where the reader's own output goes from now on */
+	SEAM_NEIGHBOUR, /* descriptor: where the reader's own output goes from now on. To the
+			   keeper: where events come from; value: 1 if from another worker */
 	SEAM_STOP,      /* finish, and end */
 };
 

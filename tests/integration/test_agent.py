@@ -3,6 +3,8 @@
 
 import json
 import os
+import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from agent_bench import AgentBench, Load
 from collector import Collector
 from conftest import CLIENTS, PYTHON, Tls, clean_env, python_client
 from expect import check_calls
-from host import HostProvider
+from host import LEDGER, SOCKET, HostProvider
 from otlp_server import OtlpServer
 from spans import assert_bill, call_of, check_resources, id_of, unique
 
@@ -148,6 +150,59 @@ def test_scopes_of_two_kinds_are_and(agent_bench):
     curl(agent_bench, OUTSIDE)
     python(agent_bench, OUTSIDE, uid=NOBODY)
     check_scope(agent_bench, 1)
+
+
+def test_what_leaves_the_scope_is_told_to_end(agent_bench):
+    """Its end, though it is another program by then."""
+    bench = agent_bench
+    bench.start("--exe", os.path.realpath("/usr/bin/python3"))
+    bench.host.ask("write", "/run/ca.pem", Path(bench.provider.ca).read_text(), 0o644)
+    code = (CLIENTS / "raw.py").read_text() + "\nimport os\nos.execv('/bin/sleep', ['sleep', '1'])"
+    command = ["/usr/bin/python3", "-c", code, CHAT, body(INSIDE)]
+    bench.client(command, {"SSL_CERT_FILE": "/run/ca.pem"}).ok()
+    bench.check()
+    bench.end()
+    copy = bench.host.name("ledger")
+    bench.host.run("/bin/cp", LEDGER, copy).ok()
+    with sqlite3.connect(str(copy)) as ledger:
+        assert [bool(row[0]) for row in ledger.execute("SELECT exit_ns FROM process")] == [True]
+
+
+ZOMBIES = """
+import os, socket, struct, sys, time
+pids = []
+for _ in range(20):
+    pid = os.fork()
+    if not pid:
+        os.execv("/bin/true", ["true"])
+    pids.append(pid)
+while any(open("/proc/%d/stat" % pid).read().rsplit(") ", 1)[1][0] != "Z" for pid in pids):
+    time.sleep(0.01)
+open(sys.argv[1], "w").close()
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+for pid in pids + [os.getpid()]:
+    agent = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    agent.connect(sys.argv[3])
+    agent.send(struct.pack("=II", 1, pid))
+    print(struct.unpack("=Ii", agent.recv(8))[1])
+"""
+
+
+def test_what_has_ended_is_not_followed(agent_bench):
+    """Programs that end before the agent has seen them begin; nobody has waited for them yet."""
+    host, agent = agent_bench.host, agent_bench.start()
+    mark, go = host.name("mark"), host.name("go")
+    agent.signal(signal.SIGSTOP)
+    parent = host.spawn(PYTHON, "-c", ZOMBIES, mark, go, SOCKET)
+    until = time.monotonic() + 20
+    while not mark.exists():
+        assert time.monotonic() < until, parent.told()
+        time.sleep(0.02)
+    agent.signal(signal.SIGCONT)
+    go.touch()
+    assert parent.ok().output().split() == ["0"] * 20 + ["1"]
+    agent_bench.end()
 
 
 # ---- run under an agent ----
@@ -337,6 +392,7 @@ def test_resource_attributes_only_add(agent_bench):
         (["--no-such-option"], {}, "no-such-option"),
         (["--user", "no-such-user"], {}, "no-such-user"),
         (["--uid", "nobody-of-this-name"], {}, "nobody-of-this-name"),
+        (["--pid", "4194303"], {}, "4194303"),
     ],
 )
 def test_does_not_start(host, options, env, word):

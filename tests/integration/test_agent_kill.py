@@ -15,6 +15,7 @@ from host import HostProvider
 from spans import call_of, id_of, unique
 
 KILLS = int(os.environ.get("TOLLSPAN_KILLS", "4"))
+BOTH = ["keeper", "worker"]  # in this order: no keeper sees the worker end
 RESPONSE_ID = "gen_ai.response.id"
 
 
@@ -34,13 +35,15 @@ class Killed:
             for pid in pids.values():
                 host.ask("signal", pid, 9)
         else:
-            host.ask("signal", self.agent.role(role), 9)
+            for name in BOTH if role == "both" else [role]:
+                host.ask("signal", self.agent.role(name), 9)
         if role in ("all", "attacher"):
             assert self.agent.wait(10) == -9
             self.wait_for_the_end(set(pids.values()))
             self.agent = self.bench.start()
         else:
-            self.agent.role(role, but=pids.get(role))
+            for name in BOTH if role == "both" else [role]:
+                self.agent.role(name, but=pids.get(name))
 
     def wait_for_the_end(self, pids):
         """Without their parent the others end by themselves."""
@@ -80,7 +83,9 @@ def check_end(killed, log):
     return whole, report
 
 
-@pytest.mark.parametrize("role", ["worker", "keeper", "finder", "attacher", "all", "random"])
+@pytest.mark.parametrize(
+    "role", ["worker", "keeper", "both", "finder", "attacher", "all", "random"]
+)
 def test_kill(host, tmp_path, role):
     seed = os.environ.get("TOLLSPAN_SEED") or str(random.SystemRandom().randrange(1 << 32))
     print("seed", seed, "kills", KILLS)
@@ -112,5 +117,5 @@ def test_kill(host, tmp_path, role):
             span["attributes"][RESPONSE_ID] for span in whole
         }, "it does not follow new programs any more"
         assert len(whole) >= 20, "%d of %d" % (len(whole), made)
-        if "worker" in roles:
+        if {"worker", "both"} & set(roles):
             assert report["lost"]["killed"]["records"] >= 1

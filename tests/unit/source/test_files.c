@@ -30,7 +30,7 @@ static void tear_down(void)
 	memset(&fixture, 0, sizeof(fixture));
 }
 
-static void set_up(void)
+static void set_up_with(const struct ebpf_opts *finder)
 {
 	struct ebpf_kernel_opts kernel = {.ring_size = 65536};
 	enum kernel_step step;
@@ -47,8 +47,13 @@ static void set_up(void)
 	if (r == -EPERM || r == -ENOSYS)
 		SKIP("bpf is refused");
 	CHECK_INT(r, 0);
-	CHECK_INT(finder_new(&fixture.finder, &opts), 0);
+	CHECK_INT(finder_new(&fixture.finder, finder), 0);
 	CHECK_INT(probed_files_new(&fixture.files, fixture.kernel, fixture.finder), 0);
+}
+
+static void set_up(void)
+{
+	set_up_with(&opts);
 }
 
 static int add(const char *path, bool keep)
@@ -148,6 +153,37 @@ TEST(what_was_not_mapped_for_long_is_let_go)
 	CHECK_INT(descriptors(), none);
 	CHECK(add(fixture.library, false) >= 3); /* and probed again, when it is mapped again */
 	CHECK_INT(descriptors(), probed);
+	tear_down();
+}
+
+/* In the finder: memory is short, twice. */
+static int find_at_last(int fd, unsigned int flags, struct probe_site *sites)
+{
+	static int calls;
+
+	return ++calls < 3 ? -ENOMEM : site_find(fd, flags, sites);
+}
+
+static int find_never(int fd, unsigned int flags, struct probe_site *sites)
+{
+	static int calls;
+
+	return ++calls <= 3 ? -ENOMEM : site_find(fd, flags, sites);
+}
+
+TEST(a_file_that_could_not_be_looked_at_is_looked_at_again)
+{
+	const struct ebpf_opts at_last = {.uid = (uid_t)-1, .find_sites = find_at_last};
+	const struct ebpf_opts never = {.uid = (uid_t)-1, .find_sites = find_never};
+
+	set_up_with(&at_last);
+	CHECK_INT(add(fixture.library, false), 0);
+	CHECK_INT(add(fixture.library, false), 0);
+	CHECK(add(fixture.library, false) >= 3);
+	tear_down();
+	set_up_with(&never);
+	for (int i = 0; i < 5; i++)
+		CHECK_INT(add(fixture.library, false), 0);
 	tear_down();
 }
 
