@@ -101,6 +101,7 @@
 
 /* pricing */
 #define LIMIT_CARD_FILE (16 * MIB)
+#define LIMIT_PRICE_MODELS 32      /* compared by price --compare, with the first */
 #define LIMIT_PRICE_LINE (1 * MIB) /* bytes of a line of price --stdin */
 
 #endif
