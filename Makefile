@@ -4,6 +4,7 @@
 #	make deps	install what building and testing need (root or sudo)
 #	make demo	real clients against a local provider, priced
 #	make demo-agent	the agent (root) and an OpenTelemetry Collector
+#	make libpricing	the prices alone, as a library for other programs
 #	make test	every test
 #	make check	format, lint, stage dependencies, sanitizers
 #	make install	DESTDIR, PREFIX
@@ -76,7 +77,7 @@ $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q){ echo '// NOLINTBEGIN' && $(BPFTOOL) gen skeleton $< name $*_bpf && \
 		echo '// NOLINTEND'; } > $@.tmp && mv $@.tmp $@
 
-include $(wildcard preload/build.mk)
+include $(wildcard preload/build.mk pricing/build.mk)
 
 # ---- tests ----
 
@@ -117,7 +118,7 @@ check-sanitizers:
 	$(Q)$(MAKE) --no-print-directory B=$(ASAN) SANITIZE='$(SANITIZERS)' all unit
 	python3 tests/run.py --build $(ASAN) --sanitized
 
-install: all
+install: all install-libpricing
 	install -D -m 755 $(B)/tollspan $(DESTDIR)$(PREFIX)/bin/tollspan
 	install -D -m 755 $(B)/libtollspan-preload.so \
 		$(DESTDIR)$(PREFIX)/lib/tollspan/libtollspan-preload.so

@@ -16,6 +16,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_price(int argc, char **argv);
+int cmd_reprice(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 
 #endif

@@ -11,6 +11,7 @@
 #include "agent/cards.h"
 #include "agent/cmd.h"
 #include "agent/limits.h"
+#include "agent/price_compare.h"
 #include "agent/price_line.h"
 #include "agent/price_output.h"
 #include "agent/util/clock.h"
@@ -28,6 +29,7 @@ enum {
 	OPTION_VARIANT,
 	OPTION_AT,
 	OPTION_CARD,
+	OPTION_COMPARE,
 	OPTION_JSON,
 	OPTION_STDIN,
 	OPTION_VALIDATE,
@@ -36,7 +38,7 @@ enum {
 
 struct options {
 	struct pricing_charge charge;
-	const char *card, *validate;
+	const char *card, *validate, *compare;
 	int64_t now_ns;
 	bool json, lines, help;
 };
@@ -49,6 +51,7 @@ static const struct option plain_options[] = {
 	{"variant", required_argument, NULL, OPTION_VARIANT},
 	{"at", required_argument, NULL, OPTION_AT},
 	{"card", required_argument, NULL, OPTION_CARD},
+	{"compare", required_argument, NULL, OPTION_COMPARE},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"stdin", no_argument, NULL, OPTION_STDIN},
 	{"validate", required_argument, NULL, OPTION_VALIDATE},
@@ -91,6 +94,7 @@ static void print_help(const struct option_table *table)
 	     "  --variant V       size and quality of an image, and the like\n"
 	     "  --at TIME         RFC 3339 or a date, in UTC (now)\n"
 	     "  --card FILE       rows that come before those of the other cards\n"
+	     "  --compare M2,M3   the same usage at the prices of other models\n"
 	     "  --json            one JSON object\n"
 	     "  --stdin           a usage a line, with the names of span attributes\n"
 	     "  --validate FILE   check a card\n"
@@ -157,6 +161,9 @@ static int set_option(struct options *options, int option, const char *name)
 	case OPTION_CARD:
 		options->card = optarg;
 		return 0;
+	case OPTION_COMPARE:
+		options->compare = optarg;
+		return 0;
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
@@ -211,6 +218,8 @@ static int parse_options(int argc, char **argv, const struct option_table *table
 		return usage_error(argv[optind], "unexpected");
 	options->charge.time =
 		options->now_ns / NS_PER_SECOND - (options->now_ns % NS_PER_SECOND < 0);
+	if (options->compare && (options->validate || options->lines))
+		return usage_error("--compare", "compares one usage, that of --model");
 	if (options->validate || options->lines)
 		return 0;
 	return check_charge(options);
@@ -232,13 +241,6 @@ static int validate(const char *path)
 	return r;
 }
 
-/* Without a provider, the one that has the model. */
-static void find_provider(const struct pricing_card *card, struct pricing_charge *charge)
-{
-	if (!charge->provider)
-		pricing_card_provider(card, charge->model, charge->time, &charge->provider);
-}
-
 static int price_text(const struct pricing_card *card, const char *text, size_t length,
 		      int64_t now_ns, uint64_t number)
 {
@@ -255,7 +257,7 @@ static int price_text(const struct pricing_card *card, const char *text, size_t 
 		written = price_output_error(stdout, what);
 		return written < 0 ? written : r;
 	}
-	find_provider(card, price_line_charge(line));
+	price_find_provider(card, price_line_charge(line));
 	pricing_price(card, price_line_charge(line), &result);
 	r = price_output_json(stdout, card, &result);
 	price_line_free(line);
@@ -281,6 +283,15 @@ static long read_line(char text[LIMIT_PRICE_LINE])
 	return (long)length;
 }
 
+static int too_long(uint64_t number)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "line %" PRIu64 ": longer than %lu bytes", number,
+		 LIMIT_PRICE_LINE);
+	return price_output_error(stdout, what) < 0 ? -ENOMEM : -EINVAL;
+}
+
 static int price_lines(const struct pricing_card *card, int64_t now_ns)
 {
 	char *text = malloc(LIMIT_PRICE_LINE);
@@ -295,7 +306,7 @@ static int price_lines(const struct pricing_card *card, int64_t now_ns)
 
 		number++;
 		if ((unsigned long)length > LIMIT_PRICE_LINE)
-			r = price_output_error(stdout, "line too long") < 0 ? -ENOMEM : -EINVAL;
+			r = too_long(number);
 		else
 			r = price_text(card, text, (size_t)length, now_ns, number);
 		if (r < 0)
@@ -304,21 +315,63 @@ static int price_lines(const struct pricing_card *card, int64_t now_ns)
 			break;
 	}
 	free(text);
+	if (ferror(stdin)) {
+		log_error("price: standard input: can not be read");
+		return -EIO;
+	}
 	if (result == -EINVAL)
 		log_error("price: some lines could not be read: see their \"error\"");
 	return result;
+}
+
+/* It is then unpriced, for a reason that the result does not tell. */
+static void say_several(const struct pricing_card *card, const struct pricing_charge *charge)
+{
+	const char *provider;
+
+	if (!charge->provider &&
+	    pricing_card_provider(card, charge->model, charge->time, &provider) == -EEXIST)
+		log_error("price: %s: several providers have this model: name one with --provider",
+			  charge->model);
 }
 
 static int price_one(const struct pricing_card *card, struct options *options)
 {
 	struct pricing_result result;
 
-	find_provider(card, &options->charge);
+	say_several(card, &options->charge);
+	price_find_provider(card, &options->charge);
 	pricing_price(card, &options->charge, &result);
 	if (options->json)
 		return price_output_json(stdout, card, &result);
 	price_output_text(stdout, card, &options->charge, &result);
 	return 0;
+}
+
+static int compare(const struct pricing_card *card, const struct options *options)
+{
+	struct price_compare *models = NULL;
+	int r = price_compare_new(&models, card, &options->charge, options->compare);
+
+	say_several(card, &options->charge);
+	if (r == -EINVAL || r == -E2BIG)
+		return usage_error("--compare", r == -EINVAL ? "needs names of models, with commas"
+							     : "too many models");
+	if (r < 0)
+		return r;
+	if (options->json)
+		r = price_compare_json(stdout, models);
+	else
+		price_compare_text(stdout, models);
+	price_compare_free(models);
+	return r;
+}
+
+static int price(const struct pricing_card *card, struct options *options)
+{
+	if (options->lines)
+		return price_lines(card, options->now_ns);
+	return options->compare ? compare(card, options) : price_one(card, options);
 }
 
 int cmd_price(int argc, char **argv)
@@ -343,7 +396,7 @@ int cmd_price(int argc, char **argv)
 		log_error("%s", error);
 		return EXIT_FAILURE;
 	}
-	r = options.lines ? price_lines(card, options.now_ns) : price_one(card, &options);
+	r = price(card, &options);
 	if (r == -ENOMEM)
 		log_error("price: out of memory");
 	if (fflush(stdout) || ferror(stdout)) {
@@ -351,5 +404,7 @@ int cmd_price(int argc, char **argv)
 		r = -EIO;
 	}
 	pricing_card_free(card);
+	if (options.compare && (r == -EINVAL || r == -E2BIG))
+		return EXIT_USAGE;
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

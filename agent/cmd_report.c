@@ -14,6 +14,8 @@ static const char usage[] =
 	"      --since=TIME    from here on: RFC 3339, a date, or an age (90s, 15m, 24h, 7d)\n"
 	"      --until=TIME    up to here\n"
 	"      --json[=lines]  JSON: one object, or a call a line\n"
+	"      --pricing=first|latest\n"
+	"                      the bill, or what tollspan reprice made of it\n"
 	"  -f, --follow        then show each call as it settles\n"
 	"  -h, --help          show this\n";
 

@@ -94,12 +94,15 @@
 #define LIMIT_EXPORT_BACKLOG 1000000   /* calls that wait for one target's exporter */
 #define LIMIT_SPOOL_READ 1000          /* calls read of a spool at once */
 #define LIMIT_TARGET (4 * KIB)         /* bytes of the URL that is exported to */
+#define LIMIT_REPRICE_CALLS 200        /* priced anew in one transaction */
+#define LIMIT_REPRICE_SHOWN 10         /* of the largest changes of a reprice */
 
 /* record */
 #define LIMIT_RECORD_HELD (4 * MIB) /* bytes held back until http has passed them */
 
 /* pricing */
 #define LIMIT_CARD_FILE (16 * MIB)
+#define LIMIT_PRICE_MODELS 32      /* compared by price --compare, with the first */
 #define LIMIT_PRICE_LINE (1 * MIB) /* bytes of a line of price --stdin */
 
 #endif

@@ -18,6 +18,7 @@ static const struct command {
 	{"report", cmd_report, "the ledger's calls and what they cost"},
 	{"trace", cmd_trace, "the ledger's calls as a tree"},
 	{"price", cmd_price, "what a usage costs, line by line"},
+	{"reprice", cmd_reprice, "what the ledger's calls cost by the cards of today"},
 	{"check", cmd_check, "what can be captured here"},
 };
 

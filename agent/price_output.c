@@ -41,22 +41,28 @@ static void line_text(FILE *out, const struct pricing_line *line, const char *cu
 		pricing_amount_text(line->amount, amount));
 }
 
-static void total_text(FILE *out, const struct pricing_result *result)
+void price_output_unpriced(FILE *out, const struct pricing_result *result)
 {
 	char amount[PRICING_AMOUNT_TEXT_MAX];
 
-	pricing_amount_text(result->amount, amount);
-	if (result->status == PRICING_PRICED) {
-		fprintf(out, "%-26s %14s  %-22s %16s %s\n", "total", "", "", amount,
-			result->currency);
-		return;
-	}
 	fprintf(out, "unpriced: %s", pricing_status_text(result->status));
 	if (result->missing < PRICING_BUCKETS)
 		fprintf(out, ": %s", pricing_bucket_name(result->missing));
 	if (result->amount)
-		fprintf(out, "; the part with a price is %s %s", amount, result->currency);
+		fprintf(out, "; the part with a price is %s %s",
+			pricing_amount_text(result->amount, amount), result->currency);
 	fputc('\n', out);
+}
+
+static void total_text(FILE *out, const struct pricing_result *result)
+{
+	char amount[PRICING_AMOUNT_TEXT_MAX];
+
+	if (result->status == PRICING_PRICED)
+		fprintf(out, "%-26s %14s  %-22s %16s %s\n", "total", "", "",
+			pricing_amount_text(result->amount, amount), result->currency);
+	else
+		price_output_unpriced(out, result);
 }
 
 void price_output_text(FILE *out, const struct pricing_card *card,
@@ -64,9 +70,11 @@ void price_output_text(FILE *out, const struct pricing_card *card,
 {
 	char time[CLOCK_TEXT_MAX];
 
-	fprintf(out, "%s %s, %s tier%s%s, at %.19sZ\n\n", charge->provider ? charge->provider : "-",
-		charge->model, charge->tier ? charge->tier : "standard",
-		charge->region ? ", region " : "", charge->region ? charge->region : "",
+	fprintf(out, "%s %s, %s tier%s%s%s%s, at %.19sZ\n\n",
+		charge->provider ? charge->provider : "-", charge->model,
+		charge->tier ? charge->tier : "standard", charge->region ? ", region " : "",
+		charge->region ? charge->region : "", charge->variant ? ", variant " : "",
+		charge->variant ? charge->variant : "",
 		clock_text(charge->time * NS_PER_SECOND, time));
 	fprintf(out, "%-26s %14s  %-22s %16s\n", "bucket", "quantity", "rate", "amount");
 	for (unsigned int i = 0; i < result->n_lines; i++)
@@ -81,7 +89,7 @@ void price_output_text(FILE *out, const struct pricing_card *card,
 
 /* ---- JSON ---- */
 
-static int print_line(FILE *out, cJSON *object)
+int price_output_line(FILE *out, const cJSON *object)
 {
 	char *text = cJSON_PrintUnformatted(object);
 
@@ -148,8 +156,8 @@ static bool add_cost(cJSON *object, const struct pricing_result *result)
 	       cJSON_AddStringToObject(object, "missing", pricing_bucket_name(result->missing));
 }
 
-static bool fill(cJSON *object, const struct pricing_card *card,
-		 const struct pricing_result *result)
+bool price_output_fill(cJSON *object, const struct pricing_card *card,
+		       const struct pricing_result *result)
 {
 	cJSON *lines;
 
@@ -174,7 +182,8 @@ int price_output_json(FILE *out, const struct pricing_card *card,
 		      const struct pricing_result *result)
 {
 	cJSON *object = cJSON_CreateObject();
-	int r = object && fill(object, card, result) ? print_line(out, object) : -ENOMEM;
+	int r = object && price_output_fill(object, card, result) ? price_output_line(out, object)
+								  : -ENOMEM;
 
 	cJSON_Delete(object);
 	return r;
@@ -186,7 +195,7 @@ int price_output_error(FILE *out, const char *what)
 	int r = -ENOMEM;
 
 	if (object && cJSON_AddStringToObject(object, "error", what))
-		r = print_line(out, object);
+		r = price_output_line(out, object);
 	cJSON_Delete(object);
 	return r;
 }

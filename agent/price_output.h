@@ -3,6 +3,7 @@
 #ifndef AGENT_PRICE_OUTPUT_H
 #define AGENT_PRICE_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "pricing/pricing.h"
@@ -11,11 +12,23 @@
 void price_output_text(FILE *out, const struct pricing_card *card,
 		       const struct pricing_charge *charge, const struct pricing_result *result);
 
+/** price_output_unpriced - why there is no price, and what the rest costs; a line. */
+void price_output_unpriced(FILE *out, const struct pricing_result *result);
+
 /** price_output_json - one object on a line, as docs/card.md has it. Return: 0 or -ENOMEM. */
 int price_output_json(FILE *out, const struct pricing_card *card,
 		      const struct pricing_result *result);
 
 /** price_output_error - {"error": what} on a line. Return: 0 or -ENOMEM. */
 int price_output_error(FILE *out, const char *what);
+
+struct cJSON;
+
+/** price_output_fill - the members of price_output_json()'s object. Return: is there memory? */
+bool price_output_fill(struct cJSON *object, const struct pricing_card *card,
+		       const struct pricing_result *result);
+
+/** price_output_line - any object on a line. Return: 0 or -ENOMEM. */
+int price_output_line(FILE *out, const struct cJSON *object);
 
 #endif

@@ -23,6 +23,7 @@ enum option_key {
 	OPTION_VERBOSE = 'v',
 	OPTION_JSON = 256,
 	OPTION_LEDGER,
+	OPTION_PRICING,
 	OPTION_SINCE,
 	OPTION_UNTIL,
 };
@@ -32,6 +33,7 @@ static const struct option options[] = {
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"json", optional_argument, NULL, OPTION_JSON},
 	{"ledger", required_argument, NULL, OPTION_LEDGER},
+	{"pricing", required_argument, NULL, OPTION_PRICING},
 	{"since", required_argument, NULL, OPTION_SINCE},
 	{"until", required_argument, NULL, OPTION_UNTIL},
 	{"verbose", no_argument, NULL, OPTION_VERBOSE},
@@ -72,6 +74,16 @@ static int set_json(struct report_cli *cli, const char *form)
 	return 0;
 }
 
+static int set_pricing(struct report_cli *cli, const char *which)
+{
+	if (strcmp(which, "first") != 0 && strcmp(which, "latest") != 0) {
+		log_error("--pricing=%s: neither first nor latest", which);
+		return -EINVAL;
+	}
+	cli->opts.filter.latest = !strcmp(which, "latest");
+	return 0;
+}
+
 /* Return: 0, -EINVAL, or -ECANCELED where only help was asked for. */
 static int apply(struct report_cli *cli, int key, const char *value, int64_t now_ns)
 {
@@ -83,6 +95,8 @@ static int apply(struct report_cli *cli, int key, const char *value, int64_t now
 		return set_json(cli, value);
 	case OPTION_LEDGER:
 		return set_path(cli, value);
+	case OPTION_PRICING:
+		return set_pricing(cli, value);
 	case OPTION_SINCE:
 		return set_time(cli, "since", value, now_ns, &cli->opts.filter.since_ns);
 	case OPTION_UNTIL:
@@ -174,7 +188,8 @@ static int on_settled(void *context, const struct ledger_call *call)
 
 int report_cli_follow(struct report_cli *cli, const char *trace_id)
 {
-	struct ledger_filter filter = {.settled_only = true, .trace_id = trace_id};
+	struct ledger_filter filter = {
+		.settled_only = true, .trace_id = trace_id, .latest = cli->opts.filter.latest};
 	int r = 0;
 
 	while (r == 0) {

@@ -331,6 +331,8 @@ static void print_source(FILE *out, const struct totals *totals, const struct re
 				? "; "
 				: "",
 			opts->ledger_path);
+	if (opts->filter.latest)
+		fputs("; prices as tollspan reprice has them", out);
 	if (opts->capture || opts->ledger_path || totals->calls)
 		fputc('\n', out);
 }

@@ -7,6 +7,8 @@ extern const char pricing_builtin_card[], pricing_builtin_card_end[];
 __asm__(".pushsection .rodata\n"
 	".global pricing_builtin_card\n"
 	".global pricing_builtin_card_end\n"
+	".hidden pricing_builtin_card\n"
+	".hidden pricing_builtin_card_end\n"
 	"pricing_builtin_card:\n"
 	".incbin \"pricing/card.json\"\n"
 	"pricing_builtin_card_end:\n"

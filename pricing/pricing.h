@@ -14,6 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default) /* the library's own functions are hidden */
+
 /*
  * What is counted, each in its own unit. The token buckets exclude each other: `input` is what is
  * left when cached, cache-writing, audio and image tokens are taken off, `output` what is left
@@ -101,7 +106,7 @@ struct pricing_charge {
 	struct pricing_usage usage;
 };
 
-typedef __int128 pricing_amount; /* pico-units */
+__extension__ typedef __int128 pricing_amount; /* pico-units */
 
 enum pricing_status {
 	PRICING_PRICED,
@@ -196,5 +201,10 @@ void pricing_price(const struct pricing_card *card, const struct pricing_charge 
  * Return: text.
  */
 const char *pricing_amount_text(pricing_amount amount, char text[PRICING_AMOUNT_TEXT_MAX]);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -42,6 +42,8 @@ enum statement {
 	STATEMENT_FIND_TRACE,
 	STATEMENT_LAST_SETTLED,
 	STATEMENT_CHARGES,
+	STATEMENT_REPRICE,
+	STATEMENT_NEWEST_PRICING,
 	STATEMENT_USAGES,
 	STATEMENT_ATTRIBUTES,
 	STATEMENT_LOSSES,
@@ -186,13 +188,38 @@ int ledger_write_not_exported(struct ledger *ledger, const char *target, uint64_
 
 /*
  * ledger_read_calls - walk the rows of a statement that begins with the columns of a call.
+ * @latest: with the latest price of each charge, not the bill.
  * Return: 0, a negative errno, or fn's non-zero; the statement is reset.
  */
-int ledger_read_calls(struct ledger *ledger, struct prepared *statement, ledger_call_fn fn,
-		      void *context);
+int ledger_read_calls(struct ledger *ledger, struct prepared *statement, bool latest,
+		      ledger_call_fn fn, void *context);
+
+/*
+ * ledger_read_usage - a charge's quantities; a bucket that this tollspan does not know is left out.
+ * Return: 0, 1 where something was left out, or a negative errno.
+ */
+int ledger_read_usage(struct ledger *ledger, int64_t charge, struct pricing_usage *usage);
+
+/** ledger_charge_status - of a price as the file can hold it. */
+enum pricing_status ledger_charge_status(const struct pricing_usage *usage,
+					 const struct pricing_result *price);
+
+/** ledger_amount_fits - can the file hold an amount? */
+static inline bool ledger_amount_fits(pricing_amount amount)
+{
+	return amount >= INT64_MIN && amount <= INT64_MAX;
+}
+
+/*
+ * Within an event: a price of a charge, with its lines.
+ * @pricing: 0 is the bill; a later one's number.
+ */
+int ledger_put_price(struct ledger *ledger, int64_t charge, int64_t pricing,
+		     const struct pricing_usage *usage, const struct pricing_result *price,
+		     const char *card_version);
 
 /* Of struct ledger_call's columns there are so many. */
-#define LEDGER_CALL_COLUMNS 31
+#define LEDGER_CALL_COLUMNS 32
 
 /* The words for an enumeration's values; what is out of range has the word for unknown. */
 const char *ledger_price_status_name(enum pricing_status status);
@@ -203,6 +230,12 @@ const char *ledger_capture_name(uint8_t capture);
 
 /** ledger_price_status_by_name - Return: the status, PRICING_UNPRICED_MODEL for an unknown name. */
 enum pricing_status ledger_price_status_by_name(const char *name);
+
+/** ledger_cost_status_by_name - Return: the status, COST_UNPRICED for an unknown name. */
+enum cost_status ledger_cost_status_by_name(const char *name);
+
+/** ledger_cost_status - a call's status by the prices of its charges, where they make it. */
+enum cost_status ledger_cost_status(const struct ledger_call *call);
 
 static inline int64_t ledger_saturate(uint64_t value)
 {

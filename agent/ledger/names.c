@@ -80,6 +80,15 @@ const char *ledger_cost_status_name(enum cost_status status)
 	return status < COUNT(cost_statuses) ? cost_statuses[status] : cost_statuses[COST_UNPRICED];
 }
 
+enum cost_status ledger_cost_status_by_name(const char *name)
+{
+	for (unsigned int i = COST_UNPRICED; i <= COST_FREE; i++) {
+		if (name && !strcmp(name, ledger_cost_status_name(i)))
+			return i;
+	}
+	return COST_UNPRICED;
+}
+
 const char *ledger_capture_name(uint8_t capture)
 {
 	return capture < COUNT(captures) ? captures[capture] : NULL;

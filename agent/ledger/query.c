@@ -55,7 +55,7 @@ int ledger_calls(struct ledger *ledger, const struct ledger_filter *filter, ledg
 		ledger_bind_int(statement, ":settled_after",
 				filter->settled_only ? filter->settled_after : -1, &r);
 	}
-	return r < 0 ? r : ledger_read_calls(ledger, statement, fn, context);
+	return r < 0 ? r : ledger_read_calls(ledger, statement, filter->latest, fn, context);
 }
 
 /* ---- losses ---- */

@@ -19,14 +19,16 @@ struct ledger_filter {
 	const char *trace_id; /* calls of this trace alone; NULL: any */
 	bool settled_only;    /* calls that settled after number settled_after, in that order */
 	int64_t settled_after;
+	bool latest; /* the latest price of each charge, in place of the bill */
 };
 
 struct ledger_charge {
 	const char *model, *tier, *region, *variant;
 	struct pricing_usage usage;
 	enum pricing_status status;
-	const char *missing;   /* bucket, for PRICING_UNPRICED_BUCKET */
-	const char *currency;  /* NULL where no row of the card matched */
+	const char *missing;  /* bucket, for PRICING_UNPRICED_BUCKET */
+	const char *currency; /* NULL where no row of the card matched */
+	const char *card_version;
 	pricing_amount amount; /* of what is priced */
 };
 
@@ -43,7 +45,8 @@ struct ledger_call {
 	enum cost_status cost_status;
 	const char *completeness, *card_version, *capture;
 	bool provider_known;
-	int64_t process; /* id of its row */
+	bool billed_by_charges; /* priced if all charges are; else cost_status stands by itself */
+	int64_t process;        /* id of its row */
 	int64_t pid;
 	const char *process_name, *executable;
 	const char *arguments; /* JSON array of strings */

@@ -10,14 +10,16 @@
 
 /* What comes out of other statements for one call. */
 struct parts {
+	bool latest; /* prices, not those of the bill */
 	struct texts texts;
 	struct ledger_charge *charges;
 	struct attribute *attributes;
 };
 
-static int read_usage(struct ledger *ledger, int64_t charge, struct pricing_usage *usage)
+int ledger_read_usage(struct ledger *ledger, int64_t charge, struct pricing_usage *usage)
 {
 	struct prepared *statement;
+	bool unknown = false;
 	int r = ledger_statement(ledger, STATEMENT_USAGES, &statement);
 
 	if (r == 0)
@@ -28,19 +30,21 @@ static int read_usage(struct ledger *ledger, int64_t charge, struct pricing_usag
 		const char *name = ledger_column_text(statement, 0);
 		int bucket = name ? pricing_bucket_by_name(name) : -1;
 
+		unknown |= bucket < 0;
 		if (bucket >= 0)
 			pricing_usage_set(usage, (enum pricing_bucket)bucket,
 					  (uint64_t)ledger_column_int(statement, 1));
 	}
-	return r;
+	return r < 0 ? r : unknown;
 }
 
-static int read_charge(struct ledger *ledger, struct prepared *statement, struct texts *texts,
+static int read_charge(struct ledger *ledger, struct prepared *statement, struct parts *parts,
 		       struct ledger_charge *charge)
 {
 	const char **const columns[] = {&charge->model, &charge->tier, &charge->region,
 					&charge->variant};
 	const char *status = ledger_column_text(statement, 5);
+	struct texts *texts = &parts->texts;
 	int r = 0;
 
 	memset(charge, 0, sizeof(*charge));
@@ -50,9 +54,13 @@ static int read_charge(struct ledger *ledger, struct prepared *statement, struct
 		r = texts_keep(texts, statement, 6, &charge->missing);
 	if (r == 0)
 		r = texts_keep(texts, statement, 7, &charge->currency);
+	if (r == 0)
+		r = texts_keep(texts, statement, 9, &charge->card_version);
 	charge->status = ledger_price_status_by_name(status ? status : "");
 	charge->amount = ledger_column_int(statement, 8);
-	return r < 0 ? r : read_usage(ledger, ledger_column_int(statement, 0), &charge->usage);
+	if (r == 0)
+		r = ledger_read_usage(ledger, ledger_column_int(statement, 0), &charge->usage);
+	return r < 0 ? r : 0;
 }
 
 static int read_charges(struct ledger *ledger, struct parts *parts, struct ledger_call *call)
@@ -63,10 +71,12 @@ static int read_charges(struct ledger *ledger, struct parts *parts, struct ledge
 
 	if (r == 0)
 		ledger_bind_int(statement, ":call", call->id, &r);
+	if (r == 0)
+		ledger_bind_int(statement, ":latest", parts->latest, &r);
 	if (r < 0)
 		return r;
 	while (n < LIMIT_CHARGES && (r = ledger_step(ledger, statement)) == 1) {
-		r = read_charge(ledger, statement, &parts->texts, &parts->charges[n++]);
+		r = read_charge(ledger, statement, parts, &parts->charges[n++]);
 		if (r < 0)
 			break;
 	}
@@ -100,15 +110,6 @@ static int read_attributes(struct ledger *ledger, struct parts *parts, struct le
 	return r < 0 ? r : 0;
 }
 
-static enum cost_status cost_status_by_name(const char *name)
-{
-	for (unsigned int i = COST_UNPRICED; i <= COST_FREE; i++) {
-		if (name && !strcmp(name, ledger_cost_status_name(i)))
-			return i;
-	}
-	return COST_UNPRICED;
-}
-
 /* Columns of STATEMENT_CALLS, in its order. */
 static void read_call(struct prepared *statement, struct ledger_call *call)
 {
@@ -135,7 +136,7 @@ static void read_call(struct prepared *statement, struct ledger_call *call)
 	call->http_status = ledger_column_int(statement, 18);
 	call->error_type = ledger_column_text(statement, 19);
 	call->key_fingerprint = ledger_column_text(statement, 20);
-	call->cost_status = cost_status_by_name(ledger_column_text(statement, 21));
+	call->cost_status = ledger_cost_status_by_name(ledger_column_text(statement, 21));
 	call->completeness = ledger_column_text(statement, 22);
 	call->card_version = ledger_column_text(statement, 23);
 	call->capture = ledger_column_text(statement, 24);
@@ -145,6 +146,32 @@ static void read_call(struct prepared *statement, struct ledger_call *call)
 	call->executable = ledger_column_text(statement, 28);
 	call->arguments = ledger_column_text(statement, 29);
 	call->provider_known = ledger_column_int(statement, 30);
+	call->billed_by_charges = ledger_column_int(statement, 31);
+}
+
+enum cost_status ledger_cost_status(const struct ledger_call *call)
+{
+	bool priced = call->n_charges > 0;
+
+	if (!call->billed_by_charges)
+		return call->cost_status;
+	for (size_t i = 0; i < call->n_charges; i++)
+		priced = priced && call->charges[i].status == PRICING_PRICED;
+	return priced ? COST_PRICED : COST_UNPRICED;
+}
+
+/* Prices of a call that came later than its bill make another status. */
+static void use_latest(struct ledger_call *call)
+{
+	const char *bill = call->card_version ? call->card_version : "";
+
+	call->cost_status = ledger_cost_status(call);
+	for (size_t i = 0; i < call->n_charges; i++) {
+		const char *version = call->charges[i].card_version;
+
+		if (version && strcmp(version, bill) != 0)
+			call->card_version = version;
+	}
 }
 
 static int walk_calls(struct ledger *ledger, struct prepared *statement, struct parts *parts,
@@ -158,6 +185,8 @@ static int walk_calls(struct ledger *ledger, struct prepared *statement, struct 
 		r = read_charges(ledger, parts, &call);
 		if (r == 0)
 			r = read_attributes(ledger, parts, &call);
+		if (parts->latest)
+			use_latest(&call);
 		if (r == 0)
 			r = fn(context, &call);
 		texts_clear(&parts->texts);
@@ -168,10 +197,11 @@ static int walk_calls(struct ledger *ledger, struct prepared *statement, struct 
 	return r;
 }
 
-int ledger_read_calls(struct ledger *ledger, struct prepared *statement, ledger_call_fn fn,
-		      void *context)
+int ledger_read_calls(struct ledger *ledger, struct prepared *statement, bool latest,
+		      ledger_call_fn fn, void *context)
 {
 	struct parts parts = {
+		.latest = latest,
 		.charges = calloc(LIMIT_CHARGES, sizeof(*parts.charges)),
 		.attributes = calloc(LIMIT_ATTRIBUTES, sizeof(*parts.attributes)),
 	};

@@ -192,7 +192,7 @@ int ledger_spool_read(struct ledger_spool *spool, uint64_t after, ledger_spool_f
 	ledger_bind_int(walk.statement, ":target", spool->target, &r);
 	ledger_bind_int(walk.statement, ":after", ledger_saturate(after), &r);
 	ledger_bind_int(walk.statement, ":limit", LIMIT_SPOOL_READ, &r);
-	return r < 0 ? r : ledger_read_calls(spool->ledger, walk.statement, on_call, &walk);
+	return r < 0 ? r : ledger_read_calls(spool->ledger, walk.statement, false, on_call, &walk);
 }
 
 /* ---- the cursor ---- */

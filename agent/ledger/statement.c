@@ -15,7 +15,8 @@
 	" c.response_id, c.conversation_id, c.method, c.path, c.server_address, c.server_port," \
 	" c.http_status, c.error_type, c.key_fingerprint, c.cost_status, c.completeness,"       \
 	" c.card_version, c.capture, c.process, p.pid, p.name, p.executable,"                   \
-	" iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known"
+	" iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known,"             \
+	" c.billing = 'usage' AND NOT c.partial & 128"
 
 static const char *const texts[STATEMENTS] = {
 	[STATEMENT_WRITER] =
@@ -104,12 +105,12 @@ static const char *const texts[STATEMENTS] = {
 			    " VALUES (:charge, :bucket, :quantity)",
 	[STATEMENT_PRICE] =
 		"INSERT INTO price (charge, pricing, status, missing, currency, amount,"
-		" card_version, card_row, source) VALUES (:charge, 0, :status, :missing, :currency,"
-		" :amount, :card_version, :card_row, :source)",
+		" card_version, card_row, source) VALUES (:charge, :pricing, :status, :missing,"
+		" :currency, :amount, :card_version, :card_row, :source)",
 	[STATEMENT_PRICE_LINE] =
 		"INSERT INTO price_line (charge, pricing, line, bucket, billed_as, quantity, rate,"
-		" per, amount) VALUES (:charge, 0, :line, :bucket, :billed_as, :quantity, :rate,"
-		" :per, :amount)",
+		" per, amount) VALUES (:charge, :pricing, :line, :bucket, :billed_as, :quantity,"
+		" :rate, :per, :amount)",
 
 	[STATEMENT_LOSS] =
 		"INSERT INTO loss (writer, process, cause, name, records, bytes, time_ns, duplicate)"
@@ -180,9 +181,28 @@ static const char *const texts[STATEMENTS] = {
 	[STATEMENT_LAST_SETTLED] = "SELECT coalesce(max(settled), 0) FROM call",
 	[STATEMENT_CHARGES] =
 		"SELECT ch.id, ch.model, ch.tier, ch.region, ch.variant, p.status, p.missing,"
-		" p.currency, p.amount FROM charge ch"
-		" LEFT JOIN price p ON p.charge = ch.id AND p.pricing = 0"
+		" p.currency, p.amount, p.card_version FROM charge ch"
+		" LEFT JOIN price p ON p.charge = ch.id AND p.pricing = iif(:latest,"
+		" (SELECT max(pricing) FROM price WHERE charge = ch.id), 0)"
 		" WHERE ch.call = :call ORDER BY ch.number",
+	/* A quantity that the file could not hold has a line, and no row of usage. */
+	[STATEMENT_REPRICE] =
+		"SELECT c.id, c.start_ns, c.trace_id, c.span_id, c.provider, c.provider_known,"
+		" c.request_model, c.response_model, c.key_fingerprint, c.cost_status,"
+		" c.billing = 'usage' AND NOT c.partial & 128, ch.id, ch.model, ch.tier, ch.region,"
+		" ch.variant, p.pricing, p.status, p.missing, p.currency, p.amount,"
+		" EXISTS (SELECT 1 FROM price_line l WHERE l.charge = ch.id AND l.pricing = 0"
+		" AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.charge = l.charge"
+		" AND u.bucket = l.bucket))"
+		" FROM (SELECT * FROM call WHERE start_ns >= :since AND start_ns < :until"
+		" AND settled IS NOT NULL AND (start_ns > :since OR id > :after)"
+		" ORDER BY start_ns, id LIMIT :limit) c"
+		" LEFT JOIN charge ch ON ch.call = c.id AND c.billing <> 'free'"
+		" LEFT JOIN price p ON p.charge = ch.id AND p.pricing ="
+		" (SELECT max(pricing) FROM price WHERE charge = ch.id)"
+		" ORDER BY c.start_ns, c.id, ch.number",
+	[STATEMENT_NEWEST_PRICING] = "SELECT coalesce(max(pricing), 0) FROM price"
+				     " WHERE charge = :charge",
 	[STATEMENT_USAGES] = "SELECT bucket, quantity FROM usage WHERE charge = :charge",
 	[STATEMENT_ATTRIBUTES] = "SELECT name, value FROM attribute WHERE call = :call"
 				 " ORDER BY name",

@@ -8,11 +8,6 @@
 #include "agent/ledger/query.h"
 #include "agent/util/hash.h"
 
-static bool fits(pricing_amount amount)
-{
-	return amount >= INT64_MIN && amount <= INT64_MAX;
-}
-
 /* ---- charges ---- */
 
 static int insert_charge(struct ledger *ledger, int64_t call, size_t number,
@@ -62,8 +57,9 @@ static int insert_usage(struct ledger *ledger, int64_t charge, const struct pric
 	return r;
 }
 
-static int insert_price(struct ledger *ledger, int64_t charge, const struct pricing_result *price,
-			enum pricing_status status, const char *card_version)
+static int insert_price(struct ledger *ledger, int64_t charge, int64_t pricing,
+			const struct pricing_result *price, enum pricing_status status,
+			const char *card_version)
 {
 	bool has_row = price->currency[0] != '\0';
 	struct prepared *statement;
@@ -72,11 +68,12 @@ static int insert_price(struct ledger *ledger, int64_t charge, const struct pric
 	if (r < 0)
 		return r;
 	ledger_bind_int(statement, ":charge", charge, &r);
+	ledger_bind_int(statement, ":pricing", pricing, &r);
 	ledger_bind_text(statement, ":status", ledger_price_status_name(status), &r);
 	if (status == PRICING_UNPRICED_BUCKET)
 		ledger_bind_text(statement, ":missing", pricing_bucket_name(price->missing), &r);
 	ledger_bind_text(statement, ":currency", has_row ? price->currency : NULL, &r);
-	ledger_bind_int_if(statement, ":amount", has_row && fits(price->amount),
+	ledger_bind_int_if(statement, ":amount", has_row && ledger_amount_fits(price->amount),
 			   (int64_t)price->amount, &r);
 	ledger_bind_text(statement, ":card_version", card_version, &r);
 	ledger_bind_text(statement, ":card_row", price->row, &r);
@@ -84,7 +81,7 @@ static int insert_price(struct ledger *ledger, int64_t charge, const struct pric
 	return r < 0 ? r : ledger_run(ledger, statement);
 }
 
-static int insert_line(struct ledger *ledger, int64_t charge, unsigned int number,
+static int insert_line(struct ledger *ledger, int64_t charge, int64_t pricing, unsigned int number,
 		       const struct pricing_line *line)
 {
 	struct prepared *statement;
@@ -93,44 +90,55 @@ static int insert_line(struct ledger *ledger, int64_t charge, unsigned int numbe
 	if (r < 0)
 		return r;
 	ledger_bind_int(statement, ":charge", charge, &r);
+	ledger_bind_int(statement, ":pricing", pricing, &r);
 	ledger_bind_int(statement, ":line", number, &r);
 	ledger_bind_text(statement, ":bucket", pricing_bucket_name(line->bucket), &r);
 	ledger_bind_text(statement, ":billed_as", pricing_bucket_name(line->billed_as), &r);
 	ledger_bind_int(statement, ":quantity", ledger_saturate(line->quantity), &r);
-	ledger_bind_int_if(statement, ":rate", line->priced && fits(line->rate),
+	ledger_bind_int_if(statement, ":rate", line->priced && ledger_amount_fits(line->rate),
 			   (int64_t)line->rate, &r);
 	ledger_bind_int_if(statement, ":per", line->priced, ledger_saturate(line->per), &r);
-	ledger_bind_int_if(statement, ":amount", line->priced && fits(line->amount),
+	ledger_bind_int_if(statement, ":amount", line->priced && ledger_amount_fits(line->amount),
 			   (int64_t)line->amount, &r);
 	return r < 0 ? r : ledger_run(ledger, statement);
 }
 
 /* A quantity or an amount that the file can not hold makes the charge unpriced. */
-static enum pricing_status charge_status(const struct charge *charge)
+enum pricing_status ledger_charge_status(const struct pricing_usage *usage,
+					 const struct pricing_result *price)
 {
 	for (unsigned int i = 0; i < PRICING_BUCKETS; i++) {
-		if (pricing_usage_has(&charge->usage, i) && charge->usage.quantity[i] > INT64_MAX)
+		if (pricing_usage_has(usage, i) && usage->quantity[i] > INT64_MAX)
 			return PRICING_UNPRICED_OVERFLOW;
 	}
-	if (charge->price.status == PRICING_PRICED && !fits(charge->price.amount))
+	if (price->status == PRICING_PRICED && !ledger_amount_fits(price->amount))
 		return PRICING_UNPRICED_OVERFLOW;
-	return charge->price.status;
+	return price->status;
+}
+
+int ledger_put_price(struct ledger *ledger, int64_t charge, int64_t pricing,
+		     const struct pricing_usage *usage, const struct pricing_result *price,
+		     const char *card_version)
+{
+	int r = insert_price(ledger, charge, pricing, price, ledger_charge_status(usage, price),
+			     card_version);
+
+	for (unsigned int i = 0; r == 0 && i < price->n_lines && i < PRICING_BUCKETS; i++)
+		r = insert_line(ledger, charge, pricing, i, &price->lines[i]);
+	return r;
 }
 
 static int write_charge(struct ledger *ledger, int64_t call, size_t number,
 			const struct charge *charge, const char *card_version)
 {
-	const struct pricing_result *price = &charge->price;
 	int64_t id = 0;
 	int r = insert_charge(ledger, call, number, charge, &id);
 
 	if (r == 0)
 		r = insert_usage(ledger, id, &charge->usage);
-	if (r == 0)
-		r = insert_price(ledger, id, price, charge_status(charge), card_version);
-	for (unsigned int i = 0; r == 0 && i < price->n_lines && i < PRICING_BUCKETS; i++)
-		r = insert_line(ledger, id, i, &price->lines[i]);
-	return r;
+	return r < 0 ? r
+		     : ledger_put_price(ledger, id, 0, &charge->usage, &charge->price,
+					card_version);
 }
 
 /* ---- calls ---- */
@@ -158,7 +166,8 @@ static enum cost_status bill_status(const struct call_event *event)
 {
 	for (size_t i = 0; i < event->n_charges; i++) {
 		if (event->cost_status == COST_PRICED &&
-		    charge_status(&event->charges[i]) == PRICING_UNPRICED_OVERFLOW)
+		    ledger_charge_status(&event->charges[i].usage, &event->charges[i].price) ==
+			    PRICING_UNPRICED_OVERFLOW)
 			return COST_UNPRICED;
 	}
 	return event->cost_status;

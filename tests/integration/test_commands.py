@@ -135,6 +135,121 @@ def test_price_of_the_unknown(bench):
     assert all(COST not in answer for answer in answers)
 
 
+def priced(bench, *args):
+    done = bench.tollspan("price", "--json", *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout, parse_float=Decimal)
+
+
+@pytest.fixture
+def all_buckets(bench):
+    """A card with another price for each bucket: the first is 1, the second 2, …"""
+    listed = bench.tollspan("price", "--help").stdout.split("Quantities", 1)[1]
+    names = [word[2:] for word in listed.split() if word.startswith("--")]
+    prices = {
+        name.replace("-", "_"): {"price": str(rate), "per": 1} for rate, name in enumerate(names, 1)
+    }
+    row = {"provider": "p", "model": "m", "currency": "USD", "source": "s", "prices": prices}
+    path = bench.folder / "all.json"
+    path.write_text(
+        json.dumps(
+            {"schema": 1, "version": "2026-11-27", "rows": [{**row, "checked": "2026-11-27"}]}
+        )
+    )
+    return path, names
+
+
+def test_price_every_bucket_by_its_name(bench, all_buckets):
+    card, names = all_buckets
+    assert len(names) >= 25
+    for rate, name in enumerate(names, 1):
+        told = priced(bench, "--card", card, "--model=m", "--provider=p", "--%s=3" % name)
+        (line,) = told["lines"]
+        assert line["bucket"] == name.replace("-", "_") and line["quantity"] == 3
+        assert told[COST] == 3 * rate == Decimal(line["amount"])
+        assert line["row"] and told["source"] == "s"
+
+
+def test_price_takes_the_parts_out(bench, all_buckets):
+    card, names = all_buckets
+    rates = {name: rate for rate, name in enumerate(names, 1)}
+    parts = {"cache-read": 20, "cache-write-5m": 7, "cache-write-1h": 5, "reasoning": 30}
+    left = {"input": 100 - 32, "output": 50 - 30}
+    given = {**parts, "input": 100, "output": 50}
+    args = ["--%s=%d" % item for item in given.items()]
+    told = priced(bench, "--card", card, "--model=m", "--provider=p", *args)
+    assert told[COST] == sum(rates[name] * n for name, n in {**parts, **left}.items())
+
+
+@pytest.mark.parametrize(
+    "args, field",
+    [
+        (["--input=10", "--cache-read=11"], "--input"),
+        (["--input=10", "--cache-write-5m=6", "--cache-write-1h=5"], "--input"),
+        (["--output=10", "--reasoning=11"], "--output"),
+        (["--input=-1"], "--input"),
+        (["--input=1.5"], "--input"),
+        (["--input=18446744073709551616"], "--input"),
+        (["--input=1", "--input=2"], "--input"),
+        (["--input=1", "--compare=gpt-4o,,"], "--compare"),
+        (["--input=1", "--at=soon"], "--at"),
+        (["--tier=batch"], "quantities"),
+    ],
+)
+def test_price_refuses(bench, args, field):
+    done = bench.tollspan("price", "--model=claude-sonnet-4-5", *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tollspan: price: %s: " % field)
+
+
+def test_price_compares(bench):
+    """Each as it is priced alone, beside the first one's amount."""
+    usage = ["--input=9000", "--cache-read=300", "--output=700", "--at=2026-11-01"]
+    names = ["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-4o", "no-such-model"]
+    told = priced(bench, "--model", names[0], "--compare", ",".join(names[1:]), *usage)["models"]
+    assert [model["gen_ai.request.model"] for model in told] == names
+    first = told[0][COST]
+    for name, model in zip(names, told):
+        alone = priced(bench, "--model", name, *usage)
+        assert {key: model[key] for key in alone} == alone
+        if name == "no-such-model":
+            assert model[STATUS] == "unpriced" and "ratio" not in model
+        else:
+            assert abs(model["ratio"] - model[COST] / first) <= Decimal("0.0000005")
+    done = bench.tollspan("price", "--model", names[0], "--compare", ",".join(names[1:]), *usage)
+    assert done.returncode == 0 and "unpriced" in done.stdout
+    assert all(name in done.stdout for name in names + ["ratio", "anthropic", "openai"])
+
+
+def test_price_lines_in_order_with_their_numbers(bench):
+    """Good and bad lines: an answer each, an error that says which line, and status 1."""
+    good = json.dumps({"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 1000})
+    less = json.dumps(
+        {
+            "gen_ai.request.model": "gpt-4o",
+            "gen_ai.usage.input_tokens": 10,
+            "gen_ai.usage.cache_read.input_tokens": 11,
+        }
+    )
+    long = json.dumps({"gen_ai.request.model": "x" * (1 << 20)})
+    done = subprocess.run(
+        [str(TOLLSPAN), "price", "--stdin"],
+        env=clean_env(None, bench.home),
+        input="\n".join([good, "", "{", less, long, good]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and len(answers) == 6
+    assert answers[0] == answers[5] and answers[0][STATUS] == "priced"
+    for number, answer in enumerate(answers[1:5], 2):
+        assert answer["error"].startswith("line %d: " % number)
+    assert "gen_ai.usage.input_tokens" in answers[3]["error"]
+
+
 def test_price_refuses_what_is_no_query(bench):
     done = bench.tollspan("price", "--stdin")
     assert done.returncode == 0 and done.stdout == ""
