@@ -23,6 +23,7 @@ NEEDS_ROOT = "eBPF needs root"
 NEEDS_COLLECTOR = "there is no Go 1.26"  # to build an OpenTelemetry Collector
 COLLECTOR_USERS = {"collector", "Collector", "AgentBench", "agent_bench", "followed", "roles"}
 ROOT_USERS = {"host", "Host", "need_root", "roles"}
+PRIVILEGED = re.compile(r"ebpf|sandbox|test_(attach_cycles|files|kernel)$")
 LINE = re.compile(r"^(ok|FAIL|skip) ([A-Za-z0-9_]+)(?:: (.*))?$")
 
 
@@ -247,8 +248,7 @@ def write_cases(build):
             [str(program), "--list"], stdout=subprocess.PIPE, text=True, check=True
         )
         for name in names.stdout.split():
-            privileged = "ebpf" in program.name or "sandbox" in program.name
-            reason = NEEDS_ROOT if privileged else ""
+            reason = NEEDS_ROOT if PRIVILEGED.search(program.name) else ""
             lister.cases["%s/%s:%s" % (program.parent.name, program.name, name)] = reason
     listed = read_cases()
     with open(str(CASES), "w") as file:

@@ -18,6 +18,20 @@
 #include "agent/util/record_check.h"
 #include "tests/unit/test.h"
 
+/* The kernel names the program before it has laid its arguments out: till then there are none. */
+static bool has_begun(pid_t pid)
+{
+	struct buffer arguments;
+	char path[256];
+	bool begun;
+
+	buffer_init(&arguments, LIMIT_PROC_RECORD);
+	begun = procfs_exe(pid, path, sizeof(path)) > 0 && strstr(path, "sleep") &&
+		!procfs_read(pid, "cmdline", &arguments) && arguments.length;
+	buffer_free(&arguments);
+	return begun;
+}
+
 /* A program with these arguments and this environment, stopped before it is of any use. */
 static pid_t start_program(char *const arguments[], char *const environment[])
 {
@@ -28,14 +42,8 @@ static pid_t start_program(char *const arguments[], char *const environment[])
 		execve("/bin/sleep", arguments, environment);
 		_exit(127);
 	}
-	/* Until it is that program. */
-	for (int i = 0; i < 2000; i++) {
-		char path[256];
-
-		if (procfs_exe(pid, path, sizeof(path)) > 0 && strstr(path, "sleep"))
-			break;
+	for (int i = 0; i < 2000 && !has_begun(pid); i++)
 		usleep(1000);
-	}
 	return pid;
 }
 
