@@ -91,16 +91,15 @@ TEST(a_price_is_a_decimal_text)
 	check_row(", \"prices\": {\"input\": [\"3\"]}", "input is not a text");
 }
 
-TEST(a_price_is_exact_for_one)
+TEST(a_price_of_much_is_refused)
 {
-	check_row(", \"prices\": {\"input\": \"0.0000001\"}",
-		  "the price of input has more decimals than can be kept exactly");
-	check_row(", \"prices\": {\"images\": {\"price\": \"1\", \"per\": 3}}",
-		  "the price of images has more decimals than can be kept exactly");
-	check_row(", \"prices\": {\"input\": \"0.000001\"}, \"regions\": {\"us\": "
-		  "{\"multiplier\": \"1.1\"}}",
-		  "the price of input in region us has more decimals than can be kept exactly");
-	pricing_card_free(card_of(CARD(ROW("m", "\"prices\": {\"input\": \"0.000001\"}"))));
+	check_row(", \"prices\": {\"input\": {\"price\": \"1\", \"per\": 10000001}}",
+		  "the price of input is for more than 10000000");
+	check_row(", \"prices\": {\"cache_storage\": {\"price\": \"1\", \"per\": 10000000001}}",
+		  "the price of cache_storage is for more than 10000000000");
+	/* what leaves a fraction of a pico-unit for one is taken */
+	pricing_card_free(card_of(CARD(ROW("m", "\"prices\": {\"input\": \"0.0000001\", "
+						"\"images\": {\"price\": \"1\", \"per\": 3}}"))));
 }
 
 TEST(wrong_types_and_keys_are_named)
