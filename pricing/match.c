@@ -10,7 +10,7 @@
 static bool is_date(const char *text, const char *form)
 {
 	int month, day;
-	char digits[8];
+	char digits[8] = {0};
 	size_t n = 0;
 
 	for (; *form; form++, text++) {

@@ -259,7 +259,7 @@ int json_millionths(struct json_reader *reader, const char *what, const cJSON *v
 	if (r < 0)
 		return r;
 	if (amount_parse(text, &pico) < 0 || pico % micro ||
-	    pico / micro > (pricing_amount)(max * MULTIPLIER_ONE))
+	    pico / micro > (pricing_amount)max * (pricing_amount)MULTIPLIER_ONE)
 		return json_bad(reader,
 				"%s is not a decimal of at most %" PRIu64
 				" with at most 6 decimals",

@@ -59,7 +59,7 @@ static void *add(struct maker *maker, enum table_section index, size_t n)
 
 	if (maker->failed)
 		return NULL;
-	if (section->size - section->used < bytes) {
+	if (!section->bytes || section->size - section->used < bytes) {
 		size_t size = (section->used + bytes) * 2;
 		char *grown = size <= UINT32_MAX ? realloc(section->bytes, size) : NULL;
 
