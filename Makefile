@@ -25,6 +25,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wpointer-arith -Wno-unused-parameter
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-DPRICING_TABLE='"$(B)/pricing/card.table"' \
 	-I. -isystem $(B) -isystem /usr/share/include/llhttp -isystem /usr/include/Zydis \
 	$(PACKAGE_CFLAGS) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
@@ -35,7 +36,7 @@ Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 SRC := $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c)) \
-	$(wildcard exporter/*.c pricing/*.c)
+	$(wildcard exporter/*.c) $(filter-out pricing/compile.c,$(wildcard pricing/*.c))
 OBJ = $(SRC:%.c=$(B)/%.o)
 LLHTTP_OBJ = $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
 LIB = $(B)/libagent.a
@@ -65,7 +66,17 @@ $(B)/%.o: %.c | $(BPF_SKEL)
 
 # What the compiler does not tell: bytes that are included, and system headers.
 $(B)/agent/source/ebpf_kernel.o: $(BPF_SKEL)
-$(B)/pricing/builtin.o: pricing/card.json
+$(B)/pricing/builtin.o: $(B)/pricing/card.table
+
+# The built-in card as a table; a card with an error ends the build.
+$(B)/pricing/compile: $(filter-out $(B)/pricing/builtin.o,$(filter $(B)/pricing/%,$(OBJ))) \
+		$(B)/pricing/compile.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/pricing/card.table: $(B)/pricing/compile pricing/card.json
+	$(call say,CARD,$@)
+	$(Q)$(B)/pricing/compile pricing/card.json $@.tmp && mv $@.tmp $@
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
@@ -95,7 +106,8 @@ C_FILES = $(shell git ls-files '*.c' '*.h')
 ASAN = $(B)/asan
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-TIDY_CFLAGS = $(filter-out -Werror -DVERSION=%,$(ALL_CFLAGS)) -DVERSION=\"$(VERSION)\"
+TIDY_CFLAGS = $(filter-out -Werror -DVERSION=% -DPRICING_TABLE=%,$(ALL_CFLAGS)) \
+	-DVERSION=\"$(VERSION)\" -DPRICING_TABLE=\"$(B)/pricing/card.table\"
 
 check: check-format check-tidy check-deps check-sanitizers
 
@@ -104,7 +116,7 @@ check-format:
 
 # One linter a core; its own errors are the output.
 check-tidy: $(BPF_SKEL)
-	printf '%s\n' $(SRC) agent/main.c | xargs -P $$(nproc) -n 8 \
+	printf '%s\n' $(SRC) agent/main.c pricing/compile.c | xargs -P $$(nproc) -n 8 \
 		sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_CFLAGS) 2>/dev/null' sh
 
 check-deps: all unit

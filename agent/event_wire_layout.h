@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct event_wire_head) == 16, "event_wire_head");
 _Static_assert(sizeof(struct call_event) == 368, "call_event");
 _Static_assert(sizeof(struct conn_key) == 40, "conn_key");
 _Static_assert(sizeof(struct conn_info) == 80, "conn_info");
-_Static_assert(sizeof(struct charge) == 2304, "charge");
+_Static_assert(sizeof(struct charge) == 2672, "charge");
 _Static_assert(sizeof(struct pricing_line) == 80, "pricing_line");
 _Static_assert(sizeof(struct process_event) == 136, "process_event");
 _Static_assert(sizeof(struct loss_event) == 56, "loss_event");

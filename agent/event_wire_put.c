@@ -163,6 +163,7 @@ static void put_charge(struct writer *w, const struct charge *charge)
 	put_text(w, charge->variant);
 	put_text(w, charge->price.row);
 	put_text(w, charge->price.source);
+	put_text(w, charge->price.discount);
 	put_usage(w, &charge->usage);
 	put_enum(w, price->status, PRICING_UNPRICED_OVERFLOW);
 	put_enum(w, price->missing, PRICING_BUCKETS);

@@ -203,6 +203,7 @@ static void get_charge(struct cursor *c, struct charge *charge)
 	charge->variant = get_text(c);
 	charge->price.row = get_text(c);
 	charge->price.source = get_text(c);
+	charge->price.discount = get_text(c);
 	get_usage(c, &charge->usage);
 	price->status = get_enum(c, PRICING_UNPRICED_OVERFLOW);
 	price->missing = get_enum(c, PRICING_BUCKETS);

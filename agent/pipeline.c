@@ -99,6 +99,7 @@ static void price_charge(const struct pipeline *p, const struct call_event *call
 		.tier = charge->tier,
 		.region = charge->region,
 		.variant = charge->variant,
+		.key = call->key_fingerprint,
 		.time = wall_ns(p, call->start_ns) / 1000000000,
 		.usage = charge->usage,
 	};

@@ -32,6 +32,10 @@ static const char *const names[PRICING_BUCKETS] = {
 	[PRICING_CHARACTERS] = "tollspan.usage.characters",
 	[PRICING_CACHE_STORAGE] = "tollspan.usage.cache_storage",
 	[PRICING_SEARCH_UNITS] = "tollspan.usage.search_units",
+	[PRICING_GPU_MILLISECONDS] = "tollspan.usage.gpu_milliseconds",
+	[PRICING_OUTPUT_VIDEO] = "tollspan.usage.output_video",
+	[PRICING_SESSIONS] = "tollspan.usage.sessions",
+	[PRICING_GROUNDING] = "tollspan.usage.requests.grounding",
 };
 
 /* What the value of an attribute counts besides its own bucket. */

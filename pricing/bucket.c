@@ -30,6 +30,10 @@ static const char *const names[PRICING_BUCKETS] = {
 	[PRICING_CHARACTERS] = "characters",
 	[PRICING_CACHE_STORAGE] = "cache_storage",
 	[PRICING_SEARCH_UNITS] = "search_units",
+	[PRICING_GPU_MILLISECONDS] = "gpu_milliseconds",
+	[PRICING_OUTPUT_VIDEO] = "output_video",
+	[PRICING_SESSIONS] = "sessions",
+	[PRICING_GROUNDING] = "grounding",
 };
 
 const char *pricing_bucket_name(enum pricing_bucket bucket)
@@ -50,5 +54,5 @@ int pricing_bucket_by_name(const char *name)
 
 bool bucket_is_token(enum pricing_bucket bucket)
 {
-	return bucket <= PRICING_INPUT_VIDEO;
+	return bucket <= PRICING_INPUT_VIDEO || bucket == PRICING_OUTPUT_VIDEO;
 }

@@ -12,7 +12,7 @@ $(B)/libpricing/%.o: pricing/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-$(B)/libpricing/builtin.o: pricing/card.json
+$(B)/libpricing/builtin.o: $(B)/pricing/card.table
 
 # One object, so that hidden names are local and can not meet those of a program.
 $(B)/libpricing.a: $(LIBPRICING_OBJ)

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The card that is compiled in: the build runs at the root of the sources. */
-#include "pricing/pricing.h"
+/* The card that is compiled in: pricing/compile.c has made it a table, which is linked as it is. */
+#include "pricing/card.h"
 
-extern const char pricing_builtin_card[], pricing_builtin_card_end[];
+extern const struct table pricing_builtin_table;
 
 __asm__(".pushsection .rodata\n"
-	".global pricing_builtin_card\n"
-	".global pricing_builtin_card_end\n"
-	".hidden pricing_builtin_card\n"
-	".hidden pricing_builtin_card_end\n"
-	"pricing_builtin_card:\n"
-	".incbin \"pricing/card.json\"\n"
-	"pricing_builtin_card_end:\n"
+	".balign 16\n"
+	".global pricing_builtin_table\n"
+	".hidden pricing_builtin_table\n"
+	"pricing_builtin_table:\n"
+	".incbin \"" PRICING_TABLE "\"\n"
 	".popsection\n");
 
 int pricing_card_load_builtin(struct pricing_card *card, char *error, size_t error_size)
 {
-	return pricing_card_load(card, pricing_builtin_card,
-				 (size_t)(pricing_builtin_card_end - pricing_builtin_card), error,
-				 error_size);
+	return card_add(card, &pricing_builtin_table, NULL, error, error_size);
 }

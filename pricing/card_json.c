@@ -8,265 +8,6 @@
 
 #define SCHEMA 1
 
-/* ---- a row ---- */
-
-struct row_text {
-	struct card_row row;
-	struct price_tier standard;
-	const char *start, *end, *checked, *currency;
-	uint32_t billed; /* buckets that billed_as names */
-};
-
-static int row_provider(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-	int r = json_text(reader, what, value, CARD_TEXT_MAX, &text->row.provider);
-
-	reader->provider = text->row.provider;
-	return r;
-}
-
-static int row_model(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-	int r = json_text(reader, what, value, CARD_TEXT_MAX, &text->row.model);
-
-	reader->model = text->row.model;
-	return r;
-}
-
-static int row_aliases(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-	int n = cJSON_GetArraySize(value);
-	const char **aliases;
-
-	if (!cJSON_IsArray(value) || n > CARD_ALIASES_MAX)
-		return json_bad(reader, "%s is not an array of at most %d", what, CARD_ALIASES_MAX);
-	aliases = arena_get(reader->arena, (size_t)n * sizeof(*aliases));
-	if (!aliases)
-		return -ENOMEM;
-	text->row.aliases = aliases;
-	for (const cJSON *item = value->child; item; item = item->next) {
-		int r = json_text(reader, "an alias", item, CARD_TEXT_MAX,
-				  &aliases[text->row.n_aliases]);
-
-		if (r < 0)
-			return r;
-		text->row.n_aliases++;
-	}
-	return 0;
-}
-
-static int row_start(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-	int r = json_day(reader, what, value, &text->row.start, &text->start);
-
-	reader->start = text->start;
-	return r;
-}
-
-static int row_end(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-
-	return json_day(reader, what, value, &text->row.end, &text->end);
-}
-
-static int row_currency(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-	int r = json_text(reader, what, value, CARD_TEXT_MAX, &text->currency);
-
-	if (r < 0)
-		return r;
-	if (strlen(text->currency) != 3 ||
-	    strspn(text->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
-		return json_bad(reader, "%s is not a code of ISO 4217", what);
-	memcpy(text->row.currency, text->currency, 4);
-	return 0;
-}
-
-static int row_source(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-
-	return json_text(reader, what, value, CARD_SOURCE_MAX, &text->row.source);
-}
-
-static int row_checked(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-	int64_t time;
-
-	return json_day(reader, what, value, &time, &text->checked);
-}
-
-static int row_prices(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-
-	return json_prices(reader, what, value, &text->standard.set);
-}
-
-static int row_context(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-
-	return json_contexts(reader, what, value, &text->standard);
-}
-
-static int row_billed_as(struct json_reader *reader, const char *what, const cJSON *value,
-			 void *out)
-{
-	struct row_text *text = out;
-
-	if (!cJSON_IsObject(value))
-		return json_bad(reader, "%s is not an object", what);
-	for (const cJSON *item = value->child; item; item = item->next) {
-		int bucket = pricing_bucket_by_name(item->string);
-		int as = pricing_bucket_by_name(cJSON_GetStringValue(item));
-
-		if (bucket < 0 || as < 0 || bucket == as)
-			return json_bad(reader, "%s has \"%.64s\", which does not name two buckets",
-					what, item->string);
-		if (text->billed & (1u << bucket))
-			return json_bad(reader, "%s has \"%s\" twice", what, item->string);
-		text->billed |= 1u << bucket;
-		text->row.billed_as[bucket] = (uint8_t)as;
-	}
-	return 0;
-}
-
-static int row_tiers(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-
-	return json_tiers(reader, what, value, &text->row);
-}
-
-static int row_regions(struct json_reader *reader, const char *what, const cJSON *value, void *out)
-{
-	struct row_text *text = out;
-
-	return json_regions(reader, what, value, &text->row);
-}
-
-/* What holds between the fields of one set of prices and its row. */
-static int check_set(struct json_reader *reader, const struct row_text *text,
-		     const struct price_set *set)
-{
-	const struct price *price = set->prices;
-
-	for (uint32_t left = set->present; left; left &= left - 1, price++) {
-		enum pricing_bucket bucket = (enum pricing_bucket)__builtin_ctz(left);
-		struct price scaled;
-
-		if (text->billed & (1u << bucket))
-			return json_bad(reader, "%s has a price and is billed as another",
-					pricing_bucket_name(bucket));
-		for (size_t i = 0; i < text->row.n_regions && bucket_is_token(bucket); i++) {
-			if (!price_exact(price, text->row.regions[i].multiplier, &scaled))
-				return json_bad(
-					reader,
-					"the price of %s in region %s has more decimals than "
-					"can be kept exactly",
-					pricing_bucket_name(bucket), text->row.regions[i].name);
-		}
-	}
-	return 0;
-}
-
-static int check_row(struct json_reader *reader, const struct row_text *text)
-{
-	const struct card_row *row = &text->row;
-
-	if (row->end <= row->start)
-		return json_bad(reader, "end is not after start");
-	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
-		if (text->billed & (1u << bucket) && text->billed & (1u << row->billed_as[bucket]))
-			return json_bad(reader,
-					"%s is billed as a bucket that is billed as another",
-					pricing_bucket_name((enum pricing_bucket)bucket));
-	}
-	for (size_t i = 0; i < row->n_tiers; i++) {
-		int r = check_set(reader, text, &row->tiers[i].set);
-
-		for (size_t j = 0; !r && j < row->tiers[i].n_contexts; j++)
-			r = check_set(reader, text, &row->tiers[i].contexts[j].set);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int name_row(struct json_reader *reader, struct row_text *text)
-{
-	char id[2 * CARD_TEXT_MAX + 32];
-
-	snprintf(id, sizeof(id), "%s/%s%s%s", text->row.provider, text->row.model,
-		 text->start ? "@" : "", text->start ? text->start : "");
-	text->row.id = arena_text(reader->arena, id);
-	return text->row.id ? 0 : -ENOMEM;
-}
-
-static int read_row(struct json_reader *reader, const cJSON *value, unsigned int layer,
-		    struct card_row *ret_row)
-{
-	static const struct json_field fields[] = {
-		{"provider", row_provider, true},
-		{"model", row_model, true},
-		{"aliases", row_aliases, false},
-		{"start", row_start, false},
-		{"end", row_end, false},
-		{"currency", row_currency, true},
-		{"source", row_source, true},
-		{"checked", row_checked, true},
-		{"prices", row_prices, true},
-		{"context", row_context, false},
-		{"billed_as", row_billed_as, false},
-		{"tiers", row_tiers, false},
-		{"regions", row_regions, false},
-	};
-	struct row_text text = {.standard.name = ""};
-	struct price_tier *tiers;
-	int r;
-
-	reader->provider = reader->model = reader->start = NULL;
-	text.row.start = TIME_EVER;
-	text.row.end = TIME_NEVER;
-	text.row.layer = layer;
-	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++)
-		text.row.billed_as[bucket] = (uint8_t)bucket;
-	text.row.tiers = &text.standard;
-	text.row.n_tiers = 1;
-	r = json_fields(reader, "the row", value, fields, sizeof(fields) / sizeof(*fields), &text);
-	if (r < 0)
-		return r;
-	/* the standard tier may have been read after the others */
-	tiers = arena_get(reader->arena, text.row.n_tiers * sizeof(*tiers));
-	if (!tiers)
-		return -ENOMEM;
-	memcpy(tiers, text.row.tiers, text.row.n_tiers * sizeof(*tiers));
-	tiers[0] = text.standard;
-	text.row.tiers = tiers;
-	r = check_row(reader, &text);
-	if (r >= 0)
-		r = name_row(reader, &text);
-	if (r < 0)
-		return r;
-	*ret_row = text.row;
-	return 0;
-}
-
-/* ---- the card ---- */
-
-struct card_text {
-	struct parsed_card *card;
-	unsigned int layer;
-};
-
 static int card_schema(struct json_reader *reader, const char *what, const cJSON *value, void *out)
 {
 	int64_t schema;
@@ -280,30 +21,55 @@ static int card_schema(struct json_reader *reader, const char *what, const cJSON
 
 static int card_version(struct json_reader *reader, const char *what, const cJSON *value, void *out)
 {
-	struct card_text *text = out;
+	struct parsed_card *card = out;
 	const char *version;
 	int64_t time;
 	int r = json_day(reader, what, value, &time, &version);
 
 	if (r >= 0)
-		memcpy(text->card->version, version, sizeof(text->card->version));
+		memcpy(card->version, version, sizeof(card->version));
 	return r;
 }
 
 static int card_rows(struct json_reader *reader, const char *what, const cJSON *value, void *out)
 {
-	struct card_text *text = out;
+	struct parsed_card *card = out;
 	size_t n = (size_t)cJSON_GetArraySize(value);
 	int r = 0;
 
 	if (!cJSON_IsArray(value) || n > CARD_ROWS_MAX)
 		return json_bad(reader, "%s is not an array of at most %lu", what, CARD_ROWS_MAX);
-	text->card->rows = arena_get(reader->arena, n * sizeof(*text->card->rows));
-	if (!text->card->rows)
+	card->rows = arena_get(reader->arena, n * sizeof(*card->rows));
+	if (!card->rows)
 		return -ENOMEM;
+	reader->item = "row";
+	reader->number = 0;
 	for (const cJSON *item = value->child; item && r >= 0; item = item->next) {
 		reader->number++;
-		r = read_row(reader, item, text->layer, &text->card->rows[text->card->n_rows++]);
+		r = json_row(reader, item, &card->rows[card->n_rows++]);
+	}
+	if (r >= 0)
+		reader->number = 0;
+	return r;
+}
+
+static int card_discounts(struct json_reader *reader, const char *what, const cJSON *value,
+			  void *out)
+{
+	struct parsed_card *card = out;
+	size_t n = (size_t)cJSON_GetArraySize(value);
+	int r = 0;
+
+	if (!cJSON_IsArray(value) || n > CARD_DISCOUNTS_MAX)
+		return json_bad(reader, "%s is not an array of at most %d", what,
+				CARD_DISCOUNTS_MAX);
+	card->discounts = arena_get(reader->arena, n * sizeof(*card->discounts));
+	if (!card->discounts)
+		return -ENOMEM;
+	reader->item = "discount";
+	for (const cJSON *item = value->child; item && r >= 0; item = item->next) {
+		reader->number++;
+		r = json_discount(reader, item, &card->discounts[card->n_discounts++]);
 	}
 	if (r >= 0)
 		reader->number = 0;
@@ -311,17 +77,20 @@ static int card_rows(struct json_reader *reader, const char *what, const cJSON *
 }
 
 /* FNV-1a over the text without white space between its tokens. */
-static uint64_t text_hash(uint64_t hash, const char *json, size_t length)
+static uint64_t text_hash(const char *json, size_t length)
 {
+	uint64_t hash = 0xcbf29ce484222325ull;
 	bool in_string = false;
 
 	for (size_t i = 0; i < length; i++) {
-		if (!in_string && strchr(" \t\r\n", json[i]))
+		char c = json[i];
+
+		if (!in_string && (c == ' ' || c == '\t' || c == '\r' || c == '\n'))
 			continue;
-		if (json[i] == '"')
+		if (c == '"')
 			in_string = !in_string;
-		hash = (hash ^ (unsigned char)json[i]) * 0x100000001b3ull;
-		if (in_string && json[i] == '\\' && i + 1 < length)
+		hash = (hash ^ (unsigned char)c) * 0x100000001b3ull;
+		if (in_string && c == '\\' && i + 1 < length)
 			hash = (hash ^ (unsigned char)json[++i]) * 0x100000001b3ull;
 	}
 	return hash;
@@ -354,18 +123,18 @@ static int parse_json(struct json_reader *reader, const char *json, size_t lengt
 	return 0;
 }
 
-int card_parse(const char *json, size_t length, unsigned int layer, uint64_t hash,
-	       struct parsed_card *ret_card, char *error, size_t error_size)
+int card_parse(const char *json, size_t length, struct parsed_card *ret_card, char *error,
+	       size_t error_size)
 {
 	static const struct json_field fields[] = {
 		{"schema", card_schema, true},
 		{"version", card_version, true},
 		{"rows", card_rows, true},
+		{"discounts", card_discounts, false},
 	};
 	struct parsed_card card = {0};
 	struct json_reader reader = {
 		.arena = &card.arena, .error = error, .error_size = error_size};
-	struct card_text text = {&card, layer};
 	cJSON *root = NULL;
 	int r;
 
@@ -375,13 +144,15 @@ int card_parse(const char *json, size_t length, unsigned int layer, uint64_t has
 	}
 	r = parse_json(&reader, json, length, &root);
 	if (r >= 0)
-		r = json_fields(&reader, "the card", root, fields, 3, &text);
+		r = json_fields(&reader, "the card", root, fields, 4, &card);
 	cJSON_Delete(root);
+	if (r >= 0)
+		r = card_order(&card, error, error_size);
 	if (r < 0) {
 		arena_free(&card.arena);
 		return r;
 	}
-	card.hash = text_hash(hash, json, length);
+	card.hash = text_hash(json, length);
 	*ret_card = card;
 	return 0;
 }

@@ -18,7 +18,7 @@ int json_bad(struct json_reader *reader, const char *format, ...)
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	if (reader->number)
-		snprintf(where, sizeof(where), "row %zu (%s/%s%s%s): ", reader->number,
+		snprintf(where, sizeof(where), "%s %zu (%s/%s%s%s): ", reader->item, reader->number,
 			 reader->provider ? reader->provider : "?",
 			 reader->model ? reader->model : "?", reader->start ? "@" : "",
 			 reader->start ? reader->start : "");

@@ -11,8 +11,9 @@ struct json_reader {
 	struct arena *arena;
 	char *error;
 	size_t error_size;
-	size_t number;        /* of the row, from 1; 0 outside rows */
-	const char *provider; /* of the row, once known */
+	const char *item;     /* "row" or "discount" */
+	size_t number;        /* of it, from 1; 0 outside */
+	const char *provider; /* of it, once known */
 	const char *model;
 	const char *start;
 };
@@ -51,15 +52,32 @@ int json_day(struct json_reader *reader, const char *what, const cJSON *value, i
 int json_prices(struct json_reader *reader, const char *what, const cJSON *value,
 		struct price_set *set);
 
-/** json_contexts - [{"above" or "from": tokens, "prices": {…}}, …] into a struct price_tier. */
+/** json_millionths - a decimal text of at most `max`, with at most 6 decimals. */
+int json_millionths(struct json_reader *reader, const char *what, const cJSON *value, uint64_t max,
+		    uint32_t *ret_millionths);
+
+/** json_contexts - [{"above" or "from": tokens, "prices": {…}}, …] into a struct price_list. */
 int json_contexts(struct json_reader *reader, const char *what, const cJSON *value, void *out);
+
+/** json_hours - [{"zone": …, "from": …, "to": …, "prices": {…}}, …] into a struct price_tier. */
+int json_hours(struct json_reader *reader, const char *what, const cJSON *value, void *out);
 
 /** json_tiers - {name: tier, …}, behind the standard tier that row->tiers has. */
 int json_tiers(struct json_reader *reader, const char *what, const cJSON *value,
 	       struct card_row *row);
 
+/** json_variants - {name: {"prices": {…}}, …} into row. */
+int json_variants(struct json_reader *reader, const char *what, const cJSON *value,
+		  struct card_row *row);
+
 /** json_regions - {name: {"multiplier": …}, …} into row. */
 int json_regions(struct json_reader *reader, const char *what, const cJSON *value,
 		 struct card_row *row);
+
+/** json_row - a row; its number is the reader's. */
+int json_row(struct json_reader *reader, const cJSON *value, struct card_row *ret_row);
+
+/** json_discount - a discount; its number is the reader's. */
+int json_discount(struct json_reader *reader, const cJSON *value, struct discount *ret_discount);
 
 #endif

@@ -1,45 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From a charge to its row, and to its discount. */
 #include <errno.h>
 #include <string.h>
 
-#include "pricing/internal.h"
+#include "pricing/card.h"
 
-/* FNV-1a; a card's author is trusted not to make its own names collide. */
-uint64_t name_hash(const char *provider, const char *name, size_t length)
-{
-	uint64_t hash = 0xcbf29ce484222325ull;
-
-	for (; *provider; provider++)
-		hash = (hash ^ (unsigned char)*provider) * 0x100000001b3ull;
-	hash *= 0x100000001b3ull;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3ull;
-	return hash ^ (hash >> 32);
-}
-
-static const struct row_group *find_name(const struct pricing_card *card, const char *provider,
-					 const char *name, size_t length, bool alias)
-{
-	uint64_t hash = name_hash(provider, name, length);
-
-	if (!card->names)
-		return NULL;
-	for (size_t i = hash & card->names_mask; card->names[i].name;
-	     i = (i + 1) & card->names_mask) {
-		const struct name_entry *entry = &card->names[i];
-
-		if (entry->hash == hash && entry->alias == alias &&
-		    !strncmp(entry->name, name, length) && !entry->name[length] &&
-		    !strcmp(entry->provider, provider))
-			return entry->group;
-	}
-	return NULL;
-}
+/* ---- names ---- */
 
 static bool is_date(const char *text, const char *form)
 {
 	int month, day;
-	char digits[8];
+	char digits[8] = {0};
 	size_t n = 0;
 
 	for (; *form; form++, text++) {
@@ -64,60 +35,204 @@ static size_t undated(const char *model, size_t length)
 	return 0;
 }
 
-/* The row of the latest start that is not after `time`, where it has not ended. */
-static const struct card_row *row_at(const struct row_group *group, int64_t time)
+/* The name of the model that a name means in the latest card that knows it, or NULL. */
+static const char *find_name(const struct pricing_card *card, const char *provider,
+			     const char *name, size_t length, bool alias)
 {
-	size_t low = 0, high = group->n_rows;
+	uint64_t hash = name_hash(provider, name, length);
+
+	for (unsigned int i = card->n_layers; i-- > 0;) {
+		const struct table *table = card->layers[i];
+		const struct table_model *model =
+			table_model_find(table, hash, provider, name, length, alias);
+
+		if (model)
+			return table_text(table, model->name);
+	}
+	return NULL;
+}
+
+enum match_kind {
+	MATCH_EXACT,
+	MATCH_SNAPSHOT,
+	MATCH_ALIAS,
+	MATCH_KINDS,
+};
+
+static const char *find_kind(const struct pricing_card *card, const char *provider,
+			     const char *name, enum match_kind kind)
+{
+	size_t length = strlen(name);
+
+	if (kind == MATCH_SNAPSHOT)
+		length = undated(name, length);
+	return length ? find_name(card, provider, name, length, kind == MATCH_ALIAS) : NULL;
+}
+
+/* The model that a name, or one of its forms, means; and the geography that the form leaves out. */
+static const char *find_model(const struct pricing_card *card, const char *provider,
+			      const char *name, char region[PRICING_REGION_MAX])
+{
+	const char *found = find_kind(card, provider, name, MATCH_EXACT);
+	struct pricing_model model;
+
+	if (found)
+		return found;
+	if (pricing_model_normalise(provider, name, &model) < 0)
+		model.n_forms = 0;
+	for (enum match_kind kind = MATCH_EXACT; kind < MATCH_KINDS; kind++) {
+		if (kind != MATCH_EXACT)
+			found = find_kind(card, provider, name, kind);
+		if (found)
+			return found;
+		for (unsigned int i = 0; i < model.n_forms && !found; i++)
+			found = find_kind(card, provider, model.forms[i], kind);
+		if (found) {
+			memcpy(region, model.region, PRICING_REGION_MAX);
+			return found;
+		}
+	}
+	return NULL;
+}
+
+/* ---- rows ---- */
+
+/* Of rows in order of start the last that is not after `time`, where it has not ended. */
+static const struct table_row *row_at(const struct table_row *rows, uint32_t n, int64_t time)
+{
+	uint32_t low = 0, high = n;
 
 	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+		uint32_t middle = low + (high - low) / 2;
 
-		if (group->rows[middle]->start <= time)
+		if (rows[middle].start <= time)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low && time < group->rows[low - 1]->end ? group->rows[low - 1] : NULL;
+	return low && time < rows[low - 1].end ? &rows[low - 1] : NULL;
 }
 
-const struct card_row *card_find(const struct pricing_card *card, const char *provider,
-				 const char *model, int64_t time)
+/* Whether what is for `only` (0: for all) is for `name`. */
+static bool holds_for(const struct table *table, uint32_t only, const char *name)
 {
-	size_t length = strlen(model), stem = undated(model, length);
-	const struct row_group *group = find_name(card, provider, model, length, false);
+	return !only || (name && !strcmp(table_text(table, only), name));
+}
 
-	if (!group && stem)
-		group = find_name(card, provider, model, stem, false);
-	if (!group)
-		group = find_name(card, provider, model, length, true);
-	for (; group; group = group->below) {
-		const struct card_row *row = row_at(group, time);
+/* The runs of a model's rows are by holder, the most special first. */
+static const struct table_row *row_of(const struct table *table, const struct table_model *model,
+				      const struct pricing_charge *charge, bool any)
+{
+	const struct table_row *rows = table_section(table, TABLE_ROWS), *row;
 
+	rows += model->rows;
+	for (uint32_t i = 0; i < model->n_rows; i += rows[i].run) {
+		if (!any && !(holds_for(table, rows[i].key, charge->key) &&
+			      holds_for(table, rows[i].tag, charge->tag)))
+			continue;
+		row = row_at(&rows[i], rows[i].run, charge->time);
 		if (row)
 			return row;
 	}
 	return NULL;
 }
 
+void card_find(const struct pricing_card *card, const struct pricing_charge *charge, bool any,
+	       struct card_match *ret_match)
+{
+	const char *provider = charge->provider, *model;
+	size_t length;
+	uint64_t hash;
+
+	ret_match->row = NULL;
+	ret_match->region[0] = '\0';
+	model = find_model(card, provider, charge->model, ret_match->region);
+	if (!model)
+		return;
+	length = strlen(model);
+	hash = name_hash(provider, model, length);
+	for (unsigned int i = card->n_layers; i-- > 0 && !ret_match->row;) {
+		const struct table *table = card->layers[i];
+		const struct table_model *found =
+			table_model_find(table, hash, provider, model, length, false);
+
+		ret_match->table = table;
+		ret_match->model = model;
+		ret_match->row = found ? row_of(table, found, charge, any) : NULL;
+	}
+}
+
+static bool has_provider(const struct pricing_card *card, unsigned int n_layers, const char *name)
+{
+	for (unsigned int i = 0; i < n_layers; i++) {
+		const uint32_t *providers = table_section(card->layers[i], TABLE_PROVIDERS);
+
+		for (uint32_t j = 0; j < card->layers[i]->sections[TABLE_PROVIDERS].n; j++) {
+			if (!strcmp(table_text(card->layers[i], providers[j]), name))
+				return true;
+		}
+	}
+	return false;
+}
+
 int pricing_card_provider(const struct pricing_card *card, const char *model, int64_t time,
 			  const char **ret_provider)
 {
+	struct pricing_charge charge = {.model = model, .time = time};
 	const char *found = NULL;
 
-	/* rows are sorted by provider */
-	for (size_t i = 0; i < card->n_rows; i++) {
-		const char *provider = card->rows[i]->provider;
+	for (unsigned int i = 0; i < card->n_layers; i++) {
+		const struct table *table = card->layers[i];
+		const uint32_t *providers = table_section(table, TABLE_PROVIDERS);
 
-		if (i && !strcmp(provider, card->rows[i - 1]->provider))
-			continue;
-		if (!card_find(card, provider, model, time))
-			continue;
-		if (found)
-			return -EEXIST;
-		found = provider;
+		for (uint32_t j = 0; j < table->sections[TABLE_PROVIDERS].n; j++) {
+			struct card_match match;
+
+			charge.provider = table_text(table, providers[j]);
+			if (has_provider(card, i, charge.provider))
+				continue;
+			card_find(card, &charge, true, &match);
+			if (!match.row)
+				continue;
+			if (found)
+				return -EEXIST;
+			found = charge.provider;
+		}
 	}
 	if (!found)
 		return -ENOENT;
 	*ret_provider = found;
 	return 0;
+}
+
+/* ---- discounts ---- */
+
+static bool discount_holds(const struct table *table, const struct table_discount *discount,
+			   const struct pricing_charge *charge, const struct card_match *match)
+{
+	if (charge->time < discount->start || charge->time >= discount->end ||
+	    strcmp(table_text(table, discount->provider), charge->provider) != 0)
+		return false;
+	return (holds_for(table, discount->model, match->model) ||
+		holds_for(table, discount->model, charge->model)) &&
+	       holds_for(table, discount->key, charge->key) &&
+	       holds_for(table, discount->tag, charge->tag);
+}
+
+const struct table_discount *card_discount(const struct pricing_card *card,
+					   const struct pricing_charge *charge,
+					   const struct card_match *match, const char **ret_source)
+{
+	for (unsigned int i = card->n_layers; i-- > 0;) {
+		const struct table *table = card->layers[i];
+		const struct table_discount *discounts = table_section(table, TABLE_DISCOUNTS);
+
+		for (uint32_t j = 0; j < table->sections[TABLE_DISCOUNTS].n; j++) {
+			if (!discount_holds(table, &discounts[j], charge, match))
+				continue;
+			*ret_source = table_text(table, discounts[j].source);
+			return &discounts[j];
+		}
+	}
+	return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "pricing/internal.h"
+#include "pricing/card.h"
 
 const char *pricing_status_text(enum pricing_status status)
 {
@@ -24,76 +24,53 @@ const char *pricing_status_text(enum pricing_status status)
 	return "unknown";
 }
 
-/* NULL where the row does not price the tier. */
-static const struct price_tier *find_tier(const struct card_row *row, const char *name)
-{
-	if (!name || !*name || !strcmp(name, "default") || !strcmp(name, "standard"))
-		return &row->tiers[0];
-	for (size_t i = 1; i < row->n_tiers; i++) {
-		if (!strcmp(row->tiers[i].name, name))
-			return &row->tiers[i];
-	}
-	return NULL;
-}
-
-/* 0 where the row does not price the region. */
-static bool find_multiplier(const struct card_row *row, const char *name, uint64_t *ret_multiplier)
-{
-	*ret_multiplier = MULTIPLIER_ONE;
-	for (size_t i = 0; name && i < row->n_regions; i++) {
-		if (!strcmp(row->regions[i].name, name)) {
-			*ret_multiplier = row->regions[i].multiplier;
-			return true;
-		}
-	}
-	return !name || !*name || !strcmp(name, "global");
-}
-
-/* The whole request is priced by its total input. */
-static const struct price_set *find_set(const struct price_tier *tier, uint64_t input)
-{
-	const struct price_set *set = &tier->set;
-
-	for (size_t i = 0; i < tier->n_contexts && input >= tier->contexts[i].from; i++)
-		set = &tier->contexts[i].set;
-	return set;
-}
-
-static const struct price *find_price(const struct price_set *set, enum pricing_bucket bucket)
-{
-	uint32_t bit = 1u << bucket;
-
-	if (!(set->present & bit))
-		return NULL;
-	return &set->prices[__builtin_popcount(set->present & (bit - 1))];
-}
-
 static void fail(struct pricing_result *result, enum pricing_status status)
 {
 	if (result->status == PRICING_PRICED)
 		result->status = status;
 }
 
-static void price_line(struct pricing_result *result, const struct price_set *set,
-		       uint64_t multiplier, struct pricing_line *line)
+/* What a charge is priced with. */
+struct question {
+	struct price_scope scope;
+	struct scale tokens, fees;
+	bool priced; /* whether there is any price */
+};
+
+/* The variant's price where it has one, else the list's. */
+static bool find_price(const struct question *question, enum pricing_bucket bucket,
+		       struct price *ret_price)
 {
-	const struct price *listed = set ? find_price(set, line->billed_as) : NULL;
+	const struct price_scope *scope = &question->scope;
+	const struct table_variant *variant = scope->variant;
+
+	if (!question->priced)
+		return false;
+	if (variant &&
+	    table_price_of(scope->table, variant->present, variant->prices, bucket, ret_price))
+		return true;
+	return table_price_of(scope->table, scope->present, scope->prices, bucket, ret_price);
+}
+
+static void price_line(struct pricing_result *result, const struct question *question,
+		       struct pricing_line *line)
+{
 	pricing_amount total;
 	struct price price;
 
-	if (!listed) {
-		if (result->status == PRICING_PRICED)
+	if (!find_price(question, line->billed_as, &price)) {
+		bool of_variant = question->scope.other_variants & (1u << line->billed_as);
+
+		if (result->status == PRICING_PRICED && !of_variant)
 			result->missing = line->bucket;
-		fail(result, PRICING_UNPRICED_BUCKET);
+		fail(result, of_variant ? PRICING_UNPRICED_VARIANT : PRICING_UNPRICED_BUCKET);
 		return;
 	}
-	price = *listed;
-	/* the card was refused if this were not exact */
-	if (multiplier != MULTIPLIER_ONE && bucket_is_token(line->billed_as))
-		price_exact(listed, multiplier, &price);
+	price = scale_price(price,
+			    bucket_is_token(line->billed_as) ? &question->tokens : &question->fees);
 	line->rate = price.rate;
 	line->per = price.per;
-	if (__builtin_mul_overflow(price.unit, (pricing_amount)line->quantity, &line->amount) ||
+	if (!price_amount(&price, line->quantity, &line->amount) ||
 	    __builtin_add_overflow(result->amount, line->amount, &total)) {
 		line->amount = 0;
 		fail(result, PRICING_UNPRICED_OVERFLOW);
@@ -103,39 +80,60 @@ static void price_line(struct pricing_result *result, const struct price_set *se
 	result->amount = total;
 }
 
-static const struct card_row *find_row(const struct pricing_card *card,
-				       const struct pricing_charge *charge)
+static void find_row(const struct pricing_card *card, const struct pricing_charge *charge,
+		     struct card_match *ret_match)
 {
-	if (!card || !charge->provider || !charge->model)
-		return NULL;
-	return card_find(card, charge->provider, charge->model, charge->time);
+	ret_match->row = NULL;
+	if (card && charge->provider && charge->model)
+		card_find(card, charge, false, ret_match);
+}
+
+static void start_result(struct pricing_result *result, const struct card_match *match)
+{
+	result->status = PRICING_PRICED;
+	result->missing = PRICING_BUCKETS;
+	result->amount = 0;
+	result->n_lines = 0;
+	result->row = result->source = result->discount = NULL;
+	memset(result->currency, 0, sizeof(result->currency));
+	if (!match->row) {
+		result->status = PRICING_UNPRICED_MODEL;
+		return;
+	}
+	result->row = table_text(match->table, match->row->id);
+	result->source = table_text(match->table, match->row->source);
+	memcpy(result->currency, match->row->currency, sizeof(result->currency));
+}
+
+static void ask(const struct pricing_card *card, const struct pricing_charge *charge,
+		const struct card_match *match, struct question *question,
+		struct pricing_result *result)
+{
+	const struct table_discount *discount;
+	uint64_t factor = MULTIPLIER_ONE;
+
+	if (!match->row)
+		return;
+	fail(result, scope_find(match, charge, &question->scope));
+	if (result->status != PRICING_PRICED)
+		return;
+	discount = card_discount(card, charge, match, &result->discount);
+	if (discount)
+		factor = discount->factor;
+	question->tokens = scale_of(question->scope.multiplier, factor);
+	question->fees = scale_of(MULTIPLIER_ONE, factor);
+	question->priced = true;
 }
 
 void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
 		   struct pricing_result *result)
 {
-	const struct card_row *row = find_row(card, charge);
-	const struct price_tier *tier = row ? find_tier(row, charge->tier) : NULL;
-	const struct price_set *set = NULL;
-	uint64_t multiplier = MULTIPLIER_ONE;
+	struct question question = {.priced = false};
+	struct card_match match;
 
-	result->status = PRICING_PRICED;
-	result->missing = PRICING_BUCKETS;
-	result->amount = 0;
-	result->n_lines = 0;
-	memset(result->currency, 0, sizeof(result->currency));
-	result->row = row ? row->id : NULL;
-	result->source = row ? row->source : NULL;
-	if (!row)
-		result->status = PRICING_UNPRICED_MODEL;
-	else if (!tier)
-		result->status = PRICING_UNPRICED_TIER;
-	else if (!find_multiplier(row, charge->region, &multiplier))
-		result->status = PRICING_UNPRICED_REGION;
-	else
-		set = find_set(tier, pricing_usage_input(&charge->usage));
-	if (row)
-		memcpy(result->currency, row->currency, sizeof(result->currency));
+	find_row(card, charge, &match);
+	start_result(result, &match);
+	ask(card, charge, &match, &question, result);
 	for (uint32_t left = charge->usage.present; left; left &= left - 1) {
 		enum pricing_bucket bucket = (enum pricing_bucket)__builtin_ctz(left);
 		struct pricing_line *line = &result->lines[result->n_lines];
@@ -146,11 +144,13 @@ void pricing_price(const struct pricing_card *card, const struct pricing_charge 
 			continue;
 		*line = (struct pricing_line){
 			.bucket = bucket,
-			.billed_as = row ? (enum pricing_bucket)row->billed_as[bucket] : bucket,
+			.billed_as = bucket,
 			.quantity = charge->usage.quantity[bucket],
 			.per = 1,
 		};
-		price_line(result, set, multiplier, line);
+		if (match.row)
+			line->billed_as = (enum pricing_bucket)match.row->billed_as[bucket];
+		price_line(result, &question, line);
 		result->n_lines++;
 	}
 }

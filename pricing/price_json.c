@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prices, context tiers, service tiers and regions of a row, from JSON. */
+/* Prices, context tiers, service tiers, variants and regions of a row, from JSON. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "pricing/json.h"
@@ -28,20 +29,6 @@ static int read_price_per(struct json_reader *reader, const char *what, const cJ
 	return json_integer(reader, what, value, 1, &text->per);
 }
 
-bool price_exact(const struct price *price, uint64_t multiplier, struct price *ret_price)
-{
-	/* rate < 10^(9 + 12) and multiplier < 2^53: no overflow */
-	pricing_amount rate = price->rate * (pricing_amount)multiplier;
-
-	if (rate % (pricing_amount)MULTIPLIER_ONE)
-		return false;
-	rate /= (pricing_amount)MULTIPLIER_ONE;
-	if (rate % (pricing_amount)price->per)
-		return false;
-	*ret_price = (struct price){rate, rate / (pricing_amount)price->per, price->per};
-	return true;
-}
-
 /* "3.00", or {"price": "10", "per": 1000} */
 static int read_price(struct json_reader *reader, enum pricing_bucket bucket, const cJSON *value,
 		      struct price *ret_price)
@@ -52,6 +39,7 @@ static int read_price(struct json_reader *reader, enum pricing_bucket bucket, co
 	};
 	const char *name = pricing_bucket_name(bucket);
 	struct price_text text = {NULL, bucket_is_token(bucket) ? 1000000 : 1};
+	int64_t most = bucket_is_token(bucket) ? PRICE_PER_TOKENS_MAX : PRICE_PER_OTHER_MAX;
 	struct price price = {0};
 	int r;
 
@@ -67,10 +55,11 @@ static int read_price(struct json_reader *reader, enum pricing_bucket bucket, co
 				"the price of %s is not a decimal of at most %d digits and %d "
 				"decimals: \"%.40s\"",
 				name, PRICE_DIGITS_MAX, PRICE_DECIMALS_MAX, text.price);
+	if (text.per > most)
+		return json_bad(reader, "the price of %s is for more than %lld", name,
+				(long long)most);
 	price.per = (uint64_t)text.per;
-	if (!price_exact(&price, MULTIPLIER_ONE, ret_price))
-		return json_bad(reader,
-				"the price of %s has more decimals than can be kept exactly", name);
+	*ret_price = price;
 	return 0;
 }
 
@@ -146,7 +135,7 @@ int json_contexts(struct json_reader *reader, const char *what, const cJSON *val
 		{"from", read_context_bound, false},
 		{"prices", read_context_prices, true},
 	};
-	struct price_tier *tier = out;
+	struct price_list *list = out;
 	int n = cJSON_GetArraySize(value);
 	struct context_tier *contexts;
 
@@ -155,7 +144,7 @@ int json_contexts(struct json_reader *reader, const char *what, const cJSON *val
 	contexts = arena_get(reader->arena, (size_t)n * sizeof(*contexts));
 	if (!contexts)
 		return -ENOMEM;
-	tier->contexts = contexts;
+	list->contexts = contexts;
 	for (const cJSON *item = value->child; item; item = item->next) {
 		struct context_text context = {0};
 		int r = json_fields(reader, what, item, fields, 3, &context);
@@ -164,9 +153,9 @@ int json_contexts(struct json_reader *reader, const char *what, const cJSON *val
 			return r;
 		if (!context.has_from)
 			return json_bad(reader, "context has neither \"above\" nor \"from\"");
-		if (tier->n_contexts && context.tier.from <= contexts[tier->n_contexts - 1].from)
+		if (list->n_contexts && context.tier.from <= contexts[list->n_contexts - 1].from)
 			return json_bad(reader, "context is not in ascending order");
-		contexts[tier->n_contexts++] = context.tier;
+		contexts[list->n_contexts++] = context.tier;
 	}
 	return 0;
 }
@@ -178,7 +167,15 @@ static int read_tier_prices(struct json_reader *reader, const char *what, const 
 {
 	struct price_tier *tier = out;
 
-	return json_prices(reader, what, value, &tier->set);
+	return json_prices(reader, what, value, &tier->list.set);
+}
+
+static int read_tier_context(struct json_reader *reader, const char *what, const cJSON *value,
+			     void *out)
+{
+	struct price_tier *tier = out;
+
+	return json_contexts(reader, what, value, &tier->list);
 }
 
 /* A tier's value is its prices, or the name of the tier of this row that it is the same as. */
@@ -187,22 +184,32 @@ static int read_tier(struct json_reader *reader, const cJSON *value, const struc
 {
 	static const struct json_field fields[] = {
 		{"prices", read_tier_prices, true},
-		{"context", json_contexts, false},
+		{"context", read_tier_context, false},
+		{"hours", json_hours, false},
 	};
-	const char *same = cJSON_GetStringValue(value);
+	const char *same = cJSON_GetStringValue(value), *name = tier->name;
 
 	if (!same)
-		return json_fields(reader, tier->name, value, fields, 2, tier);
+		return json_fields(reader, name, value, fields, 3, tier);
 	for (size_t i = 1; i < n_tiers; i++) {
 		if (!strcmp(tiers[i].name, same)) {
-			tier->set = tiers[i].set;
-			tier->contexts = tiers[i].contexts;
-			tier->n_contexts = tiers[i].n_contexts;
+			*tier = tiers[i];
+			tier->name = name;
 			return 0;
 		}
 	}
 	return json_bad(reader, "tier \"%s\" is the same as \"%.64s\", which is no tier before it",
-			tier->name, same);
+			name, same);
+}
+
+/* A key of an object that names something. */
+static int read_name(struct json_reader *reader, const char *of, const char *name,
+		     const char **ret_name)
+{
+	if (!*name || strlen(name) > CARD_TEXT_MAX)
+		return json_bad(reader, "\"%.64s\" can not be the name of a %s", name, of);
+	*ret_name = arena_text(reader->arena, name);
+	return *ret_name ? 0 : -ENOMEM;
 }
 
 int json_tiers(struct json_reader *reader, const char *what, const cJSON *value,
@@ -223,17 +230,15 @@ int json_tiers(struct json_reader *reader, const char *what, const cJSON *value,
 		const char *name = item->string;
 		int r;
 
-		if (!*name || strlen(name) > CARD_TEXT_MAX || !strcmp(name, "standard") ||
-		    !strcmp(name, "default"))
-			return json_bad(reader, "\"%.64s\" can not be the name of a tier", name);
+		if (tier_is_standard(name))
+			return json_bad(reader, "\"%s\" can not be the name of a tier", name);
 		for (size_t i = 1; i < row->n_tiers; i++) {
 			if (!strcmp(tiers[i].name, name))
 				return json_bad(reader, "%s has \"%s\" twice", what, name);
 		}
-		tier->name = arena_text(reader->arena, name);
-		if (!tier->name)
-			return -ENOMEM;
-		r = read_tier(reader, item, tiers, row->n_tiers, tier);
+		r = read_name(reader, "tier", name, &tier->name);
+		if (r >= 0)
+			r = read_tier(reader, item, tiers, row->n_tiers, tier);
 		if (r < 0)
 			return r;
 		row->n_tiers++;
@@ -243,25 +248,32 @@ int json_tiers(struct json_reader *reader, const char *what, const cJSON *value,
 
 /* ---- regions ---- */
 
-static int read_multiplier(struct json_reader *reader, const char *what, const cJSON *value,
-			   void *out)
+int json_millionths(struct json_reader *reader, const char *what, const cJSON *value, uint64_t max,
+		    uint32_t *ret_millionths)
 {
-	struct region *region = out;
 	const pricing_amount micro = 1000000;
-	pricing_amount multiplier;
+	pricing_amount pico;
 	const char *text;
 	int r = json_text(reader, what, value, CARD_TEXT_MAX, &text);
 
 	if (r < 0)
 		return r;
-	/* pico to millionths */
-	if (amount_parse(text, &multiplier) < 0 || multiplier % micro ||
-	    multiplier / micro > (pricing_amount)(1000 * MULTIPLIER_ONE))
+	if (amount_parse(text, &pico) < 0 || pico % micro ||
+	    pico / micro > (pricing_amount)max * (pricing_amount)MULTIPLIER_ONE)
 		return json_bad(reader,
-				"%s is not a decimal of at most 1000 with at most 6 decimals",
-				what);
-	region->multiplier = (uint64_t)(multiplier / micro);
+				"%s is not a decimal of at most %" PRIu64
+				" with at most 6 decimals",
+				what, max);
+	*ret_millionths = (uint32_t)(pico / micro);
 	return 0;
+}
+
+static int read_multiplier(struct json_reader *reader, const char *what, const cJSON *value,
+			   void *out)
+{
+	struct region *region = out;
+
+	return json_millionths(reader, what, value, MULTIPLIER_MAX, &region->multiplier);
 }
 
 int json_regions(struct json_reader *reader, const char *what, const cJSON *value,
@@ -282,20 +294,61 @@ int json_regions(struct json_reader *reader, const char *what, const cJSON *valu
 		struct region *region = &regions[row->n_regions];
 		int r;
 
-		if (!*item->string || strlen(item->string) > CARD_TEXT_MAX)
-			return json_bad(reader, "\"%.64s\" can not be the name of a region",
-					item->string);
 		for (size_t i = 0; i < row->n_regions; i++) {
 			if (!strcmp(regions[i].name, item->string))
 				return json_bad(reader, "%s has \"%s\" twice", what, item->string);
 		}
-		region->name = arena_text(reader->arena, item->string);
-		if (!region->name)
-			return -ENOMEM;
-		r = json_fields(reader, region->name, item, fields, 1, region);
+		r = read_name(reader, "region", item->string, &region->name);
+		if (r >= 0)
+			r = json_fields(reader, region->name, item, fields, 1, region);
 		if (r < 0)
 			return r;
 		row->n_regions++;
+	}
+	return 0;
+}
+
+/* ---- variants ---- */
+
+static int read_variant_prices(struct json_reader *reader, const char *what, const cJSON *value,
+			       void *out)
+{
+	struct variant *variant = out;
+
+	return json_prices(reader, what, value, &variant->set);
+}
+
+int json_variants(struct json_reader *reader, const char *what, const cJSON *value,
+		  struct card_row *row)
+{
+	static const struct json_field fields[] = {{"prices", read_variant_prices, true}};
+	int n = cJSON_GetArraySize(value);
+	struct variant *variants;
+
+	if (!cJSON_IsObject(value) || n > CARD_VARIANTS_MAX)
+		return json_bad(reader, "%s is not an object of at most %d", what,
+				CARD_VARIANTS_MAX);
+	variants = arena_get(reader->arena, (size_t)n * sizeof(*variants));
+	if (!variants)
+		return -ENOMEM;
+	row->variants = variants;
+	for (const cJSON *item = value->child; item; item = item->next) {
+		struct variant *variant = &variants[row->n_variants];
+		int r;
+
+		if (strpbrk(item->string, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+			return json_bad(reader, "the variant \"%.64s\" is not in lower case",
+					item->string);
+		for (size_t i = 0; i < row->n_variants; i++) {
+			if (!strcmp(variants[i].name, item->string))
+				return json_bad(reader, "%s has \"%s\" twice", what, item->string);
+		}
+		r = read_name(reader, "variant", item->string, &variant->name);
+		if (r >= 0)
+			r = json_fields(reader, variant->name, item, fields, 1, variant);
+		if (r < 0)
+			return r;
+		row->n_variants++;
 	}
 	return 0;
 }

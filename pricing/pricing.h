@@ -2,10 +2,11 @@
 /*
  * libpricing: what a usage costs.
  *
- * Money is integers of pico-units (10^-12) of a currency; nothing is rounded. A price is found for
- * every non-zero quantity, or the charge is unpriced: there is no default price and no neighbour's.
- * The library needs libc and cJSON, allocates only while a card is loaded, and is safe to use from
- * several threads on one card.
+ * Money is integers of pico-units (10^-12) of a currency. The amount of a line is worked out
+ * exactly and rounded once, half to even, to a whole pico-unit; a total is the sum of its lines. A
+ * price is found for every non-zero quantity, or the charge is unpriced: there is no default price
+ * and no neighbour's. The library needs libc and cJSON, allocates only while a card is loaded, and
+ * is safe to use from several threads on one card.
  */
 #ifndef PRICING_PRICING_H
 #define PRICING_PRICING_H
@@ -21,8 +22,9 @@ extern "C" {
 
 /*
  * What is counted, each in its own unit. The token buckets exclude each other: `input` is what is
- * left when cached, cache-writing, audio and image tokens are taken off, `output` what is left
- * without reasoning, audio and image tokens. Values are stable; new ones are added at the end.
+ * left when cached, cache-writing, audio, image and video tokens are taken off, `output` what is
+ * left without reasoning, audio, image and video tokens. Values are stable; new ones are added at
+ * the end.
  */
 enum pricing_bucket {
 	PRICING_INPUT,            /* tokens: fresh text */
@@ -50,6 +52,10 @@ enum pricing_bucket {
 	PRICING_CHARACTERS,       /* characters */
 	PRICING_CACHE_STORAGE,    /* token-seconds */
 	PRICING_SEARCH_UNITS,     /* rerank units */
+	PRICING_GPU_MILLISECONDS, /* of GPUs, allocated to the call */
+	PRICING_OUTPUT_VIDEO,     /* tokens */
+	PRICING_SESSIONS,         /* sessions of a hosted tool */
+	PRICING_GROUNDING,        /* grounded prompts, or queries */
 	PRICING_BUCKETS,
 };
 
@@ -102,6 +108,8 @@ struct pricing_charge {
 	const char *tier;     /* service tier that was served; NULL or "default" is standard */
 	const char *region;   /* geography */
 	const char *variant;  /* size and quality of an image, and the like */
+	const char *key;      /* fingerprint of the API key */
+	const char *tag;      /* what the user tags the call with */
 	int64_t time;         /* when, in seconds since 1970 UTC */
 	struct pricing_usage usage;
 };
@@ -121,7 +129,10 @@ enum pricing_status {
 /** pricing_status_text - a few words on a status, for a person. */
 const char *pricing_status_text(enum pricing_status status);
 
-/* One quantity at its rate: amount = quantity × rate / per. */
+/*
+ * One quantity at its rate: amount = quantity × rate / per, rounded half to even. Rate and per are
+ * exact: where a multiplier leaves a fraction of a pico-unit, both are larger.
+ */
 struct pricing_line {
 	enum pricing_bucket bucket;
 	enum pricing_bucket billed_as; /* the bucket whose price it has, by the row's own word */
@@ -129,7 +140,7 @@ struct pricing_line {
 	bool priced;
 	pricing_amount rate;   /* pico-units for `per` of the bucket's unit */
 	uint64_t per;          /* > 0 */
-	pricing_amount amount; /* pico-units, exact, of this line */
+	pricing_amount amount; /* pico-units, of this line */
 };
 
 #define PRICING_CURRENCY_MAX 8
@@ -144,6 +155,8 @@ struct pricing_result {
 	struct pricing_line lines[PRICING_BUCKETS];
 	const char *row;    /* id of the row, NULL if none */
 	const char *source; /* where its price is from */
+	/* where the discount is from that is in the rates, NULL if there is none */
+	const char *discount;
 };
 
 struct pricing_card;
@@ -159,7 +172,8 @@ int pricing_card_new(struct pricing_card **ret_card);
  *	loads for the same provider and model.
  * @error: on failure a text that names the row and what is wrong; may be NULL.
  *
- * Return: 0; -EINVAL for a malformed card, which then adds nothing; -E2BIG past the cap; -ENOMEM.
+ * Return: 0; -EINVAL for a malformed card, which then adds nothing; -E2BIG past a cap, such as
+ * that of 16 cards; -ENOMEM.
  */
 int pricing_card_load(struct pricing_card *card, const char *json, size_t length, char *error,
 		      size_t error_size);
@@ -169,12 +183,15 @@ int pricing_card_load(struct pricing_card *card, const char *json, size_t length
 int pricing_card_load_file(struct pricing_card *card, const char *path, char *error,
 			   size_t error_size);
 
-/** pricing_card_load_builtin - the card that is compiled in. */
+/*
+ * pricing_card_load_builtin - the card that is compiled in, as a table: nothing is parsed.
+ * Return: as pricing_card_load().
+ */
 int pricing_card_load_builtin(struct pricing_card *card, char *error, size_t error_size);
 
 /*
  * pricing_card_provider - the one provider that has a model of this name (as pricing_price() finds
- *	it) at a time.
+ *	it, for whatever key and tag) at a time.
  * Return: 0; -ENOENT if none has it, -EEXIST if several have.
  */
 int pricing_card_provider(const struct pricing_card *card, const char *model, int64_t time,
@@ -191,6 +208,33 @@ void pricing_card_free(struct pricing_card *card);
  */
 void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
 		   struct pricing_result *result);
+
+/* Longest names with their NUL. */
+#define PRICING_MODEL_MAX 257
+#define PRICING_REGION_MAX 33
+#define PRICING_FORMS_MAX 3
+
+/* What is left of a model's name in a provider's own writing. */
+struct pricing_model {
+	unsigned int n_forms;
+	char forms[PRICING_FORMS_MAX][PRICING_MODEL_MAX]; /* each shorter than the one before */
+	char region[PRICING_REGION_MAX]; /* geography that the name told, "" if none */
+};
+
+/*
+ * pricing_model_normalise - the names by which a provider's price list may have a model.
+ * @provider: as gen_ai.provider.name has it.
+ *
+ * Amazon Bedrock: ARNs of foundation models and of the inference profiles that the system defines,
+ * geographies in front ("us.", "global."), versions behind ("-v1:0"). Vertex AI and Gemini:
+ * resource names ("publishers/google/models/X"), "models/X", "@default". OpenAI and Azure: whose a
+ * fine-tuned model is ("ft:gpt-4o:acme::id" is "ft:gpt-4o"). What an opaque ARN or a deployment
+ * stands for only its user knows: such a name has no other form. Neither has a name that is the
+ * model's already; its own form is not among `forms`.
+ * Return: 0; -ENOENT if there is no other form.
+ */
+int pricing_model_normalise(const char *provider, const char *name,
+			    struct pricing_model *ret_model);
 
 /* Longest text of an amount, with sign, point and NUL. */
 #define PRICING_AMOUNT_TEXT_MAX 48

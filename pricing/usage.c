@@ -10,8 +10,9 @@
 	(BIT(PRICING_CACHE_READ) | BIT(PRICING_CACHE_READ_AUDIO) | BIT(PRICING_CACHE_READ_IMAGE) | \
 	 BIT(PRICING_CACHE_WRITE) | BIT(PRICING_CACHE_WRITE_5M) | BIT(PRICING_CACHE_WRITE_1H) |    \
 	 BIT(PRICING_INPUT_AUDIO) | BIT(PRICING_INPUT_IMAGE) | BIT(PRICING_INPUT_VIDEO))
-#define OUTPUT_PARTS \
-	(BIT(PRICING_REASONING) | BIT(PRICING_OUTPUT_AUDIO) | BIT(PRICING_OUTPUT_IMAGE))
+#define OUTPUT_PARTS                                                                      \
+	(BIT(PRICING_REASONING) | BIT(PRICING_OUTPUT_AUDIO) | BIT(PRICING_OUTPUT_IMAGE) | \
+	 BIT(PRICING_OUTPUT_VIDEO))
 
 /* The sum of the quantities of some buckets; UINT64_MAX where it does not fit. */
 static uint64_t sum(const struct pricing_usage *usage, uint32_t buckets)

@@ -13,13 +13,12 @@ static const char good[] =
 	"\"m\", \"currency\": \"USD\", \"source\": \"s\", \"checked\": \"2026-01-31\", \"prices\": "
 	"{\"input\": \"3\"}}]}";
 
-static void ask(const struct pricing_card *card, const char *tier, const char *region)
+static void ask(const struct pricing_card *card, struct pricing_charge charge)
 {
-	struct pricing_charge charge = {
-		.provider = "p", .model = "m-2026-01-31", .tier = tier, .region = region};
 	struct pricing_result result;
 	pricing_amount total = 0;
 
+	charge.model = "m-2026-01-31";
 	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++)
 		pricing_usage_set(&charge.usage, (enum pricing_bucket)bucket, 1ull << bucket);
 	pricing_price(card, &charge, &result);
@@ -27,6 +26,27 @@ static void ask(const struct pricing_card *card, const char *tier, const char *r
 		total += result.lines[i].amount;
 	if (total != result.amount || result.n_lines != PRICING_BUCKETS)
 		abort();
+}
+
+static void normalise(const uint8_t *bytes, size_t length)
+{
+	static const char *const providers[] = {"aws.bedrock", "gcp.vertex_ai", "openai"};
+	struct pricing_model model;
+	char name[1024];
+
+	length = length < sizeof(name) ? length : sizeof(name) - 1;
+	memcpy(name, bytes, length);
+	name[length] = '\0';
+	for (int i = 0; i < 3; i++) {
+		if (pricing_model_normalise(providers[i], name, &model) < 0)
+			continue;
+		if (!model.n_forms || model.n_forms > PRICING_FORMS_MAX)
+			abort();
+		for (unsigned int j = 0; j < model.n_forms; j++) {
+			if (!*model.forms[j])
+				abort();
+		}
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
@@ -45,8 +65,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	/* a refused card says why, and changes nothing */
 	if (r < 0 && (!*error || strcmp(version, pricing_card_version(card)) != 0))
 		abort();
-	ask(card, NULL, NULL);
-	ask(card, "batch", "us");
+	ask(card, (struct pricing_charge){.provider = "p"});
+	ask(card, (struct pricing_charge){
+			  .provider = "p", .tier = "batch", .region = "us", .time = 1767225600});
+	ask(card, (struct pricing_charge){.provider = "p",
+					  .tier = "fast",
+					  .variant = "low",
+					  .key = "k",
+					  .tag = "t",
+					  .time = INT64_MAX});
+	/* a model's name is as free as a card */
+	normalise(bytes, length);
 	pricing_card_free(card);
 	return 0;
 }

@@ -140,6 +140,7 @@ static inline void make_charge(struct maker *m, struct charge *charge)
 		price->currency[i] = (char)('A' + make_below(m, 26));
 	price->row = make_text(m);
 	price->source = make_text(m);
+	price->discount = make_text(m);
 	price->n_lines = (unsigned int)make_count(m, PRICING_BUCKETS);
 	for (unsigned int i = 0; i < price->n_lines; i++)
 		price->lines[i] = (struct pricing_line){

@@ -85,6 +85,7 @@ static void same_charge(const struct charge *event, const struct charge *made)
 	SAME_TEXT(price.currency);
 	SAME_TEXT(price.row);
 	SAME_TEXT(price.source);
+	SAME_TEXT(price.discount);
 	SAME(price.n_lines);
 	for (size_t i = 0; i < made->price.n_lines; i++)
 		same_line(&event->price.lines[i], &made->price.lines[i]);
@@ -215,6 +216,7 @@ static void charge_is_sane(const struct charge *charge)
 	text_ends(charge->variant);
 	text_ends(price->row);
 	text_ends(price->source);
+	text_ends(price->discount);
 	CHECK(charge->usage.present < 1u << PRICING_BUCKETS);
 	for (unsigned int i = 0; i < PRICING_BUCKETS; i++)
 		CHECK(pricing_usage_has(&charge->usage, i) || !charge->usage.quantity[i]);

@@ -103,7 +103,6 @@ TEST(regions)
 	CHECK_TEXT(OPENAI("gpt-5.4", NULL, "eu", {PRICING_INPUT, 1000}), "0.00275");
 	CHECK_TEXT(OPENAI("gpt-5", NULL, "eu", {PRICING_INPUT, 1000}), "0.00125");
 	CHECK_TEXT(OPENAI("gpt-5", NULL, "jp", {PRICING_INPUT, 1000}), "region");
-	CHECK_TEXT(OPENAI("chat-latest", NULL, "eu", {PRICING_INPUT, 1000}), "region");
 }
 
 /* 6: never a neighbour's price */

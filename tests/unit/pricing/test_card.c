@@ -91,16 +91,15 @@ TEST(a_price_is_a_decimal_text)
 	check_row(", \"prices\": {\"input\": [\"3\"]}", "input is not a text");
 }
 
-TEST(a_price_is_exact_for_one)
+TEST(a_price_of_much_is_refused)
 {
-	check_row(", \"prices\": {\"input\": \"0.0000001\"}",
-		  "the price of input has more decimals than can be kept exactly");
-	check_row(", \"prices\": {\"images\": {\"price\": \"1\", \"per\": 3}}",
-		  "the price of images has more decimals than can be kept exactly");
-	check_row(", \"prices\": {\"input\": \"0.000001\"}, \"regions\": {\"us\": "
-		  "{\"multiplier\": \"1.1\"}}",
-		  "the price of input in region us has more decimals than can be kept exactly");
-	pricing_card_free(card_of(CARD(ROW("m", "\"prices\": {\"input\": \"0.000001\"}"))));
+	check_row(", \"prices\": {\"input\": {\"price\": \"1\", \"per\": 10000001}}",
+		  "the price of input is for more than 10000000");
+	check_row(", \"prices\": {\"cache_storage\": {\"price\": \"1\", \"per\": 10000000001}}",
+		  "the price of cache_storage is for more than 10000000000");
+	/* what leaves a fraction of a pico-unit for one is taken */
+	pricing_card_free(card_of(CARD(ROW("m", "\"prices\": {\"input\": \"0.0000001\", "
+						"\"images\": {\"price\": \"1\", \"per\": 3}}"))));
 }
 
 TEST(wrong_types_and_keys_are_named)
@@ -154,6 +153,142 @@ TEST(wrong_types_and_keys_are_named)
 	check_row(", \"prices\": {}, \"billed_as\": {\"reasoning\": \"output\", \"output\": "
 		  "\"input\"}",
 		  "reasoning is billed as a bucket that is billed as another");
+}
+
+#define HOURS(rule) ", \"prices\": {}, \"hours\": [{" rule "}]"
+#define WINDOW "\"from\": \"01:00\", \"to\": \"02:00\", \"prices\": {}"
+
+TEST(bad_hours_are_named)
+{
+	static const char *const zones[] = {"",       "utc",          "Z",      "8",
+					    "+8:00",  "+0800",        "+15:00", "+08:60",
+					    "+14:01", "Europe/Paris", "+08:00 "};
+	static const char *const times[] = {"",   "1:00",     "25:00", "24:01", "12:60",
+					    "12", "12:00:00", "noon",  "-1:00"};
+	char rest[512];
+
+	for (size_t i = 0; i < sizeof(zones) / sizeof(*zones); i++) {
+		snprintf(rest, sizeof(rest), HOURS("\"zone\": \"%s\", " WINDOW), zones[i]);
+		check_row(rest, *zones[i] ? "zone is neither \"UTC\" nor a difference such as "
+					    "\"+08:00\""
+					  : "zone is not a text");
+	}
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		snprintf(rest, sizeof(rest),
+			 HOURS("\"zone\": \"UTC\", \"from\": \"01:00\", \"to\": \"%s\", "
+			       "\"prices\": {}"),
+			 times[i]);
+		check_row(rest,
+			  *times[i] ? "to is not a time of the day (HH:MM)" : "to is not a text");
+	}
+	check_row(
+		HOURS("\"zone\": \"UTC\", \"from\": \"24:00\", \"to\": \"01:00\", \"prices\": {}"),
+		"from is not a time of the day (HH:MM)");
+	check_row(
+		HOURS("\"zone\": \"UTC\", \"from\": \"01:00\", \"to\": \"01:00\", \"prices\": {}"),
+		"hours has a window of no length (a day is 00:00 to 24:00)");
+	check_row(HOURS(WINDOW), "hours has no \"zone\"");
+	check_row(HOURS("\"zone\": \"UTC\", \"day\": 1, " WINDOW),
+		  "hours has an unknown key \"day\"");
+	check_row(HOURS("\"zone\": \"UTC\", \"days\": [], " WINDOW),
+		  "days is not an array of days");
+	check_row(HOURS("\"zone\": \"UTC\", \"days\": \"mon\", " WINDOW),
+		  "days is not an array of days");
+	check_row(HOURS("\"zone\": \"UTC\", \"days\": [\"Mon\"], " WINDOW),
+		  "days has what is not \"mon\", \"tue\" … \"sun\"");
+	check_row(HOURS("\"zone\": \"UTC\", \"days\": [1], " WINDOW),
+		  "days has what is not \"mon\", \"tue\" … \"sun\"");
+	check_row(HOURS("\"zone\": \"UTC\", \"days\": [\"mon\", \"mon\"], " WINDOW),
+		  "days has \"mon\" twice");
+	check_row(
+		HOURS("\"zone\": \"UTC\", \"start\": \"2026-01-02\", \"end\": \"2026-01-02\", " WINDOW),
+		"hours has an end that is not after its start");
+	check_row(
+		HOURS("\"zone\": \"UTC\", \"from\": \"01:00\", \"to\": \"02:00\", \"prices\": "
+		      "{\"input\": \"-1\"}"),
+		"the price of input is not a decimal of at most 9 digits and 12 decimals: \"-1\"");
+	check_row(", \"prices\": {}, \"hours\": {}", "hours is not an array of 1 to 16");
+	check_row(", \"prices\": {}, \"tiers\": {\"batch\": {\"prices\": {}, \"hours\": []}}",
+		  "hours is not an array of 1 to 16");
+	check_row(", \"prices\": {}, \"billed_as\": {\"reasoning\": \"output\"}, \"hours\": "
+		  "[{\"zone\": \"UTC\", \"from\": \"01:00\", \"to\": \"02:00\", \"prices\": "
+		  "{\"reasoning\": \"1\"}}]",
+		  "reasoning has a price and is billed as another");
+}
+
+TEST(bad_variants_and_holders_are_named)
+{
+	check_row(", \"prices\": {}, \"variants\": []", "variants is not an object of at most 64");
+	check_row(", \"prices\": {}, \"variants\": {\"High\": {\"prices\": {}}}",
+		  "the variant \"High\" is not in lower case");
+	check_row(", \"prices\": {}, \"variants\": {\"\": {\"prices\": {}}}",
+		  "\"\" can not be the name of a variant");
+	check_row(", \"prices\": {}, \"variants\": {\"low\": {}}", "low has no \"prices\"");
+	check_row(", \"prices\": {}, \"variants\": {\"low\": {\"images\": \"1\"}}",
+		  "low has an unknown key \"images\"");
+	check_row(", \"prices\": {}, \"variants\": {\"low\": {\"prices\": {}}, \"low\": "
+		  "{\"prices\": {}}}",
+		  "variants has \"low\" twice");
+	check_row(", \"prices\": {}, \"billed_as\": {\"images\": \"pages\"}, \"variants\": "
+		  "{\"low\": {\"prices\": {\"images\": \"1\"}}}",
+		  "images has a price and is billed as another");
+	check_row(", \"prices\": {}, \"only\": {}", "only has neither \"key\" nor \"tag\"");
+	check_row(", \"prices\": {}, \"only\": \"k\"", "only is not an object");
+	check_row(", \"prices\": {}, \"only\": {\"key\": 1}", "key is not a text");
+	check_row(", \"prices\": {}, \"only\": {\"team\": \"x\"}",
+		  "only has an unknown key \"team\"");
+	CHECK_TEXT(error_of(CARD(ROW("a", "\"only\": {\"key\": \"k\"}, " PRICES) "," ROW(
+			   "a", PRICES) "," ROW("a", "\"only\": {\"key\": \"k\"}, " PRICES))),
+		   "row 3 (p/a;key=k): is there twice");
+}
+
+#define DISCOUNT(rest)                                                                \
+	"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [], \"discounts\": [" \
+	"{\"provider\": \"p\", \"model\": \"m\", \"source\": \"s\", \"checked\": "    \
+	"\"2026-01-31\", " rest "}]}"
+#define SECOND                                                                        \
+	"}, {\"provider\": \"p\", \"model\": \"m\", \"source\": \"s\", \"checked\": " \
+	"\"2026-01-31\", \"factor\": \"0.9\""
+
+TEST(bad_discounts_are_named)
+{
+	CHECK_TEXT(error_of("{\"schema\": 1, \"version\": \"2026-01-31\", \"discounts\": {}}"),
+		   "discounts is not an array of at most 1024");
+	CHECK_TEXT(error_of("{\"schema\": 1, \"version\": \"2026-01-31\", \"discounts\": [1]}"),
+		   "discount 1 (?/*): the discount is not an object");
+	CHECK_TEXT(error_of(DISCOUNT("\"key\": \"k\"")),
+		   "discount 1 (p/m): the discount has no \"factor\"");
+	CHECK_TEXT(
+		error_of(DISCOUNT("\"factor\": \"-0.5\"")),
+		"discount 1 (p/m): factor is not a decimal of at most 10 with at most 6 decimals");
+	CHECK_TEXT(
+		error_of(DISCOUNT("\"factor\": \"0.1234567\"")),
+		"discount 1 (p/m): factor is not a decimal of at most 10 with at most 6 decimals");
+	CHECK_TEXT(
+		error_of(DISCOUNT("\"factor\": \"10.000001\"")),
+		"discount 1 (p/m): factor is not a decimal of at most 10 with at most 6 decimals");
+	CHECK_TEXT(error_of(DISCOUNT("\"factor\": 0.5")), "discount 1 (p/m): factor is not a text");
+	CHECK_TEXT(error_of(DISCOUNT("\"percent\": \"5\"")),
+		   "discount 1 (p/m): the discount has an unknown key \"percent\"");
+	CHECK_TEXT(error_of(DISCOUNT("\"factor\": \"0.5\", \"start\": \"2026-01-02\", \"end\": "
+				     "\"2026-01-01\"")),
+		   "discount 1 (p/m@2026-01-02): end is not after start");
+	CHECK_TEXT(error_of(DISCOUNT("\"factor\": \"0.5\"" SECOND)),
+		   "discount 2 (p/m): is there twice");
+	CHECK_TEXT(error_of(DISCOUNT("\"factor\": \"0.5\", \"end\": \"2026-01-03\"" SECOND
+				     ", \"start\": \"2026-01-02\"")),
+		   "discount 2 (p/m): overlaps with one before it");
+}
+
+TEST(at_most_sixteen_cards_lie_over_each_other)
+{
+	struct pricing_card *card = card_of(CARD(""));
+
+	for (int i = 1; i < 16; i++)
+		CHECK_INT(load(card, CARD("")), 0);
+	CHECK_INT(load(card, CARD("")), -E2BIG);
+	CHECK_TEXT(error, "more than 16 cards");
+	pricing_card_free(card);
 }
 
 TEST(a_row_without_a_name_has_a_number)
@@ -245,7 +380,10 @@ TEST(damage_at_every_byte_is_survived)
 		"\"aliases\": [\"n\"], \"start\": \"2026-01-01\", " PRICES
 		", \"context\": [{\"above\": 9, \"prices\": {}}], \"billed_as\": {\"reasoning\": "
 		"\"output\"}, \"tiers\": {\"a\": {\"prices\": {}}, \"b\": \"a\"}, \"regions\": "
-		"{\"us\": {\"multiplier\": \"1.1\"}}"));
+		"{\"us\": {\"multiplier\": \"1.1\"}}, \"only\": {\"key\": \"k\"}, \"hours\": "
+		"[{\"zone\": \"+08:00\", \"from\": \"01:00\", \"to\": \"00:30\", \"days\": "
+		"[\"mon\"], \"prices\": {}}], \"variants\": {\"low\": {\"prices\": "
+		"{\"images\": \"1\"}}}"));
 	static const char junk[] = {0,   '"', '{',  '}', '[', ']',
 				    ',', ':', '\\', '9', '-', (char)0xff};
 	char text[sizeof(good)];

@@ -110,6 +110,10 @@ TEST(the_served_tier_is_billed)
 	CHECK_TEXT(cost(card, &charge), "0.003");
 	charge.tier = "standard";
 	CHECK_TEXT(cost(card, &charge), "0.003");
+	charge.tier = "on_demand";
+	CHECK_TEXT(cost(card, &charge), "0.003");
+	charge.tier = "auto";
+	CHECK_TEXT(cost(card, &charge), "0.003");
 	charge.tier = "";
 	CHECK_TEXT(cost(card, &charge), "0.003");
 	charge.tier = "batch";
@@ -123,7 +127,7 @@ TEST(the_served_tier_is_billed)
 
 TEST(a_tier_without_a_price_is_not_standard)
 {
-	static const char *const tiers[] = {"flex", "scale", "Batch", "batch ", "priorit", "auto"};
+	static const char *const tiers[] = {"flex", "scale", "Batch", "batch ", "priorit", "Auto"};
 	struct pricing_card *card = tiered();
 	struct pricing_charge charge = usage_of(1000, 0, 0);
 
