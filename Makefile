@@ -5,6 +5,7 @@
 #	make demo	real clients against a local provider, priced
 #	make demo-agent	the agent (root) and an OpenTelemetry Collector
 #	make test	every test
+#	make ratecard	pricing/card.json anew, from two packages of prices
 #	make check	format, lint, stage dependencies, sanitizers
 #	make install	DESTDIR, PREFIX
 
