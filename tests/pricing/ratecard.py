@@ -247,7 +247,7 @@ def contradicts(old, new):
 
 
 def extend(old, new, closed):
-    """What new knows beside old. Return: the keys that were added, and those that were not taken."""
+    """Add what new knows beside old. Return: the keys that were added, and those that were not."""
     scopes = {s for s, _, _ in old.figures}
     added, refused = [], []
     for key, value in sorted(new.figures.items()):
@@ -374,12 +374,16 @@ def report(catalogue, builder, size):
     providers = collections.Counter(row["provider"] for row in builder.rows)
     yield " and ".join(BY.values()) + f", compared on {overrides.checked}"
     yield f"{len(builder.rows)} rows, {len(providers)} providers, {size} bytes"
-    yield f"{len(catalogue.litellm.models)} names of litellm, of which {catalogue.counts['names that both know']} are also of {sum(len(p.models) for p in catalogue.genai.providers.values())} models of genai-prices"
+    models = sum(len(p.models) for p in catalogue.genai.providers.values())
+    both = catalogue.counts["names that both know"]
+    yield f"{models} models of genai-prices, {len(catalogue.litellm.models)} of litellm, {both} of both"
     yield f"{merger.agreed[2]} figures of both, {merger.agreed[1]} of one"
     yield ""
     yield "## Disagreements, settled"
     for entry, used in zip(overrides.entries, overrides.used):
-        yield f"{len(used)} × {entry['choice']}: {entry['provider']} {entry.get('model', '*')} {entry['field']}: {entry['reason']} ({entry['source']})"
+        what = f"{entry['provider']} {entry.get('model', '*')} {entry['field']}"
+        why = f"{entry['reason']} ({entry['source']})"
+        yield f"{len(used)} × {entry['choice']}: {what}: {why}"
         yield from (f"    {d}" for d in used)
     yield ""
     yield "## Disagreements that nothing settles"

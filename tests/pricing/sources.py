@@ -247,6 +247,7 @@ class Litellm:
         self.regional = []  # (provider, model, region) that no multiplier can say
         self.aliases = collections.defaultdict(list)  # (provider, model) -> names
         self.models = {}  # (provider, model) -> Era
+        self.keys = {}  # (provider, model) -> its first key in the table
         self.deprecated = set()
         self.read()
 
@@ -264,6 +265,8 @@ class Litellm:
                 regional.append((entry, era))
                 continue
             self.add(entry.name.provider, entry.name.model, era)
+            if not entry.name.variant:
+                self.keys.setdefault((entry.name.provider, entry.name.model), key)
             if fields.get("deprecation_date"):
                 self.deprecated.add((entry.name.provider, entry.name.model))
         for entry, era in regional:
