@@ -82,6 +82,11 @@ class Merged:
         self.origin = origin  # key -> set of sources
         self.settled = settled  # overrides that were needed
 
+    def is_litellms(self):
+        """Whether litellm was right of the price of text: it may then be of these names only."""
+        texts = ("standard/input", "standard/output")
+        return any(f in texts and e["choice"] == LITELLM for f, e in self.settled)
+
 
 class Merger:
     def __init__(self, overrides):
@@ -100,11 +105,16 @@ class Merger:
         return found or {"choice": "none"}
 
     def context(self, provider, names, first, second, conditions, settled):
-        """Bounds that one source has and the other, which has the prices too, has not."""
+        """Bounds that one source has and the other, which has the prices too, has not.
+
+        Return: scopes of which long requests have no price.
+        """
         scopes = {s for s, _, _ in first.figures} & {s for s, _, _ in second.figures}
+        withheld = set()
         for scope in sorted(scopes):
             bounds = first.bounds(scope), second.bounds(scope)
-            if bounds[0] == bounds[1] or {(scope, a) for a in bounds[0]} <= second.blocked:
+            blocked = bool(bounds[0]) and {(scope, a) for a in bounds[0]} <= second.blocked
+            if bounds[0] == bounds[1] or blocked:
                 continue
             said = {
                 GENAI: ",".join(map(str, sorted(bounds[0]))) or "none",
@@ -113,19 +123,25 @@ class Merger:
             field = f"{scope or 'standard'}/context"
             entry = self.settle(provider, names, field, said, conditions)
             settled.append((field, entry))
+            if entry["choice"] == "none":
+                # that a long request costs other is known, but not what
+                second.blocked |= {(scope, above) for above in bounds[0] | bounds[1]}
+                withheld.add(scope)
             for source, era in ((GENAI, first), (LITELLM, second)):
                 if entry["choice"] != source:
                     drop = [k for k in era.figures if k[0] == scope and k[1]]
                     for key in drop:
                         del era.figures[key]
+        return withheld
 
     def merge(self, provider, names, first, second, conditions):
         """first of genai-prices, second of litellm; either may be None."""
         settled = []
         first = copy_era(first)
         second = copy_era(second)
+        withheld = set()
         if first.figures and second.figures:
-            self.context(provider, names, first, second, conditions, settled)
+            withheld = self.context(provider, names, first, second, conditions, settled)
         era = Era(first.start)
         origin = {}
         for key in sorted(first.figures.keys() | second.figures.keys()):
@@ -156,6 +172,7 @@ class Merger:
                 Decimal(choice)
                 era.figures[key] = figure_of(key[2], choice)
                 origin[key] = {"override"}
+        self.overrule(era, origin, settled, second)
         if any("start" in entry for _, entry in settled) and not second.windows:
             # from that day on it is litellm's price, at all hours
             first.windows = []
@@ -164,11 +181,30 @@ class Merger:
             # the tokens of an image are billed, not the image
             era.figures = {k: v for k, v in era.figures.items() if k[2] != "images"}
         self.hours(provider, names, first, second, era, conditions, settled)
-        era.regions = {**second.regions, **first.regions}
-        era.blocked = {b for b in second.blocked if b not in {k[:2] for k in first.figures}}
-        era.blocked = {b for b in era.blocked if not any(s == b[0] for s, _, _ in first.figures)}
+        era.regions, era.unsaid = second.regions, second.unsaid
+        # a tier of which genai-prices tells has the lengths that it tells
+        told = {scope for scope, _, _ in first.figures} - withheld
+        era.blocked = {(scope, above) for scope, above in second.blocked if scope not in told}
         origin = {key: sources for key, sources in origin.items() if key in era.figures}
         return Merged(provider, names, era, origin, settled)
+
+    @staticmethod
+    def overrule(era, origin, settled, second):
+        """Drop what a source tells alone of which the price of text was found to be another's."""
+        choices = {
+            entry["choice"]
+            for field, entry in settled
+            if field in ("standard/input", "standard/output")
+        }
+        for source in (GENAI, LITELLM):
+            if not choices - {source}:
+                continue
+            for key in [k for k, told in origin.items() if told == {source}]:
+                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled}:
+                    del era.figures[key], origin[key]
+            if source == LITELLM:
+                second.unsaid |= set(second.regions)
+                second.regions = {}
 
     def hours(self, provider, names, first, second, era, conditions, settled):
         windows = [w for w in (first.windows, second.windows) if w]
@@ -199,4 +235,5 @@ def copy_era(era):
         copy.figures = dict(era.figures)
         copy.windows, copy.regions = list(era.windows), dict(era.regions)
         copy.blocked, copy.others = set(era.blocked), dict(era.others)
+        copy.unsaid = set(era.unsaid)
     return copy

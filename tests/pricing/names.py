@@ -53,6 +53,14 @@ PREFIXES = {
 # Geographies that litellm puts before a name: "us/gpt-5", "us-east-1/anthropic.claude-v2:1".
 AZURE_REGIONS = {"us", "eu", "apac", "us-gov", "global", "global-standard"}
 AWS_REGION = re.compile(r"(?:us|eu|ap|ca|sa|me|af|il|mx|us-gov)-[a-z]+-\d")
+# Where a request costs the same if nothing else is said: not GovCloud, nor China.
+AWS_REGIONS = (
+    "us eu apac au ca in jp us-east-1 us-east-2 us-west-1 us-west-2 af-south-1 ap-east-1 ap-east-2 "
+    "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 "
+    "ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 ca-central-1 "
+    "ca-west-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 "
+    "eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1"
+).split()
 COMMITMENT = re.compile(r"(?:^|/)\d+-month-commitment/")
 SIZE = re.compile(r"(?:([a-z]+)/)?(\d+)-x-(\d+)/(?:(\d+|max)-steps/)?(?:bedrock/)?(.+)")
 

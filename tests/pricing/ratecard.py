@@ -50,7 +50,16 @@ class Model:
     def content(self):
         era = self.merged.era
         key = sorted((k, v) for k, v in era.figures.items())
-        return str((key, era.start, era.windows, sorted(era.regions.items()), sorted(era.blocked)))
+        return str(
+            (
+                key,
+                era.start,
+                era.windows,
+                sorted(era.regions.items()),
+                sorted(era.blocked),
+                sorted(era.unsaid),
+            )
+        )
 
     def name(self):
         """The shortest name, or the one that is wanted."""
@@ -119,36 +128,43 @@ class Catalogue:
             groups[known].append(name)
         silent = groups.pop(None, [])
         home = next((k for k in groups if k.lower() == model.id.lower()), None)
-        if silent and home is None and len(groups) == 1:
+        if home is None and len(groups) == 1:
             home = next(iter(groups))
-        if silent and home is not None:
-            groups[home] += silent
-        elif silent:
-            groups[None] = silent
         if not listed:
             self.unpriced.append((provider, model.id, "known by a pattern only"))
-        found = {}
+        made = []
         for known, members in groups.items():
-            aliases = self.litellm.aliases.get((provider, known), []) if known else []
-            members = list(dict.fromkeys([*([known] if known else []), *members, *aliases]))
-            conditions = self.conditions(provider, known, model) if known else set()
-            merged = self.merger.merge(provider, members, now, told.get(known), conditions)
-            before = past
-            starts = {e["start"] for _, e in merged.settled if "start" in e}
-            if starts:
-                # of the day from which it holds something is known: until then the other's
-                (merged.era.start,) = starts
-                before = [*past, now]
-            made = Model(provider, merged, before, future, model.id)
-            twin = found.get(made.content())
-            if twin is None:
-                found[made.content()] = made
-            else:
-                twin.names += members
-        for made in found.values():
-            if not made.merged.era.figures and not past and not future:
-                self.unpriced += [(provider, made.name(), "no price")]
+            merged, before = self.known(provider, model, known, members, told[known])
+            if known == home and not merged.is_litellms():
+                merged.names += silent
+                silent = []
+            made.append(Model(provider, merged, [*past, *before], future, model.id))
+        if silent:
+            merged = self.merger.merge(provider, silent, now, None, set())
+            made.append(Model(provider, merged, past, future, model.id))
+        found = {}
+        for one in made:
+            twin = found.setdefault(one.content(), one)
+            if twin is not one:
+                twin.names += one.names
+        for one in found.values():
+            if not one.merged.era.figures and not past and not future:
+                self.unpriced.append((provider, one.name(), "no price"))
         return [m for m in found.values() if m.merged.era.figures or m.past or m.future]
+
+    def known(self, provider, model, known, members, era):
+        """What both say of a name that litellm knows. Return: Merged, and what held before."""
+        aliases = self.litellm.aliases.get((provider, known), [])
+        members = list(dict.fromkeys([known, *members, *aliases]))
+        _, now, _ = self.genai.eras(model, provider)
+        conditions = self.conditions(provider, known, model)
+        merged = self.merger.merge(provider, members, now, era, conditions)
+        starts = {entry["start"] for _, entry in merged.settled if "start" in entry}
+        if not starts:
+            return merged, []
+        # the day from which litellm's price holds is known: until then it is the other's
+        (merged.era.start,) = starts
+        return merged, [now]
 
     def single(self, provider, name, era):
         """A model that litellm alone knows."""
@@ -263,7 +279,7 @@ def extend(old, new, closed):
         added.append(key)
     old.blocked |= {b for b in new.blocked if b[0] not in scopes}
     if not closed:
-        old.regions, old.windows = new.regions, new.windows
+        old.regions, old.windows, old.unsaid = new.regions, new.windows, new.unsaid
     return added, refused
 
 

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 import figures as f
+import names
 from sources import Era
 
 KEYS = [
@@ -51,6 +52,7 @@ class Writer:
             return era
         copy = Era(era.start)
         copy.windows, copy.regions, copy.blocked = era.windows, era.regions, era.blocked
+        copy.unsaid = era.unsaid
         copy.figures = {
             k: v
             for k, v in era.figures.items()
@@ -154,7 +156,12 @@ class Writer:
 
     def regions(self, row, era):
         regions = {}
-        for name, multiplier in sorted(era.regions.items()):
+        known = dict(era.regions)
+        if row["provider"] == "aws.bedrock" and (era.regions or era.unsaid):
+            for name in names.AWS_REGIONS:
+                if name not in era.unsaid:
+                    known.setdefault(name, Fraction(1))
+        for name, multiplier in sorted(known.items()):
             if name == "*" and not self.full:
                 continue
             exact = all(
@@ -164,7 +171,7 @@ class Writer:
             )
             if self.full or exact:
                 regions[name] = {"multiplier": f.decimal(Fraction(multiplier))}
-        if era.regions and not regions:
+        if (known or era.unsaid) and not regions:
             regions["global"] = {"multiplier": "1"}
         if regions:
             row["regions"] = regions
@@ -174,6 +181,7 @@ def named(era, model):
     """An era whose unsplit cache writes and reasoning have the buckets that a card bills."""
     copy = Era(era.start)
     copy.windows, copy.regions, copy.blocked = era.windows, era.regions, era.blocked
+    copy.unsaid = era.unsaid
     lifetimes = f.anthropic_like(model, era.figures)
     reasoning = any(
         bucket == "reasoning" and era.figures.get((scope, above, "output")) != value

@@ -27,6 +27,7 @@ class Era:
         self.figures = {}
         self.windows = []  # outside of peak hours: (from, to, days or None), UTC
         self.regions = {}  # geography -> multiplier
+        self.unsaid = set()  # geographies that have a price, but no multiplier
         self.others = {}  # figures that the source contradicts elsewhere
         self.blocked = set()  # (tier, above) of which the source tells standard prices only
 
@@ -265,7 +266,7 @@ class Litellm:
                 regional.append((entry, era))
                 continue
             self.add(entry.name.provider, entry.name.model, era)
-            if not entry.name.variant:
+            if not entry.name.variant and era.figures:
                 self.keys.setdefault((entry.name.provider, entry.name.model), key)
             if fields.get("deprecation_date"):
                 self.deprecated.add((entry.name.provider, entry.name.model))
@@ -305,6 +306,8 @@ class Litellm:
             standard.regions.setdefault(region, ratio)
         else:
             self.regional.append((provider, model, region))
+            if standard:
+                standard.unsaid.add(region)
 
     def read_entry(self, entry):
         era = Era()
