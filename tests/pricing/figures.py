@@ -63,9 +63,9 @@ def exact(value):
     """A source's number as a Fraction; of a float the decimal that it prints as."""
     if isinstance(value, float):
         value = Decimal(repr(value))
-        if len(value.as_tuple().digits) > DOUBLE_DIGITS:
-            # what arithmetic on doubles leaves behind the last digit that counts
-            value = round_digits(value, DOUBLE_DIGITS)
+    if isinstance(value, Decimal) and len(value.as_tuple().digits) > DOUBLE_DIGITS:
+        # what arithmetic on doubles leaves behind the last digit that counts
+        value = round_digits(value, DOUBLE_DIGITS)
     return Fraction(value)
 
 

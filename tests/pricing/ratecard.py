@@ -3,6 +3,7 @@
 """Writes pricing/card.json from genai-prices and litellm; docs/card.md has the format.
 
 usage: ratecard.py [--schema base|full] [--base CARD] [--out CARD] [--report FILE]
+                   [--overrides FILE]
 
 A price on which the two disagree, and that pricing/overrides.json does not settle, is printed, and
 the exit status is then 1. What the card of before says stays: a price that changed is a new row.
@@ -438,8 +439,9 @@ def main():
     options.add_argument("--base", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--out", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--report", type=Path, default=ROOT / "build/ratecard-report.txt")
+    options.add_argument("--overrides", type=Path, default=ROOT / "pricing/overrides.json")
     options = options.parse_args()
-    overrides = Overrides(ROOT / "pricing/overrides.json")
+    overrides = Overrides(options.overrides)
     catalogue = Catalogue(overrides)
     builder = Builder(
         overrides, rows.Writer(options.schema == "full"), json.loads(options.base.read_text())

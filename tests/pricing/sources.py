@@ -92,10 +92,10 @@ class GenaiPrices:
                 continue
             tiers = {tier.start: tier.price for tier in getattr(value, "tiers", ())}
             current = getattr(value, "base", value)
-            figures[special or scope, 0, bucket] = Fraction(current) * unit
+            figures[special or scope, 0, bucket] = exact(current) * unit
             for bound in sorted(bounds) if not special else ():
                 current = tiers.get(bound, current)
-                figures[scope, bound, bucket] = Fraction(current) * unit
+                figures[scope, bound, bucket] = exact(current) * unit
 
     def read_variants(self, model, provider, era, day):
         """Prices of tiers on a day; of those of one tier the first that has begun."""
@@ -250,6 +250,7 @@ class Litellm:
         self.models = {}  # (provider, model) -> Era
         self.keys = {}  # (provider, model) -> its first key in the table
         self.deprecated = set()
+        self.dropped = set()  # (provider, model) of which a figure is not taken
         self.read()
 
     def read(self):
@@ -345,6 +346,7 @@ class Litellm:
             if not {(scope, above, "input"), (scope, above, "output")} & era.figures.keys():
                 for key in [k for k in era.figures if k[:2] == (scope, above)]:
                     del era.figures[key]
+                self.dropped.add((provider, entry.name.model))
                 self.unmapped["price of a long request without that of its text"] += 1
         for tier in {s for s, _, _ in era.figures if s in TIERS.values()}:
             missing = era.bounds("") - era.bounds(tier)
