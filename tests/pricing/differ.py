@@ -70,12 +70,15 @@ class Reasons:
             builder.add(model)
             for name in model.names:
                 self.settled[model.provider, name] = {f for f, _ in model.merged.settled}
-        self.left_out = {tuple(item[:2]) for item in builder.writer.left_out}
-        self.left_out |= self.litellm.dropped
+        # (provider, model, what was left out): a bucket, or hours and with them all
+        self.left_out = {
+            (item[0], item[1], "hours" if item[2] == "hours" else item[3])
+            for item in builder.writer.left_out
+        }
         self.closed = set(overrides.closed)
 
     def told(self, usage, bucket, card):
-        """Whether a package has the card's figure for this bucket and tier, of a name of the row."""
+        """Whether a package has the card's figure for the bucket and tier, of a name of the row."""
         row = usage.row
         key = row["provider"], row["model"]
         if key not in self.eras:
@@ -114,12 +117,16 @@ class Reasons:
 
     def chosen(self, usage, bucket):
         """Whether the difference was decided on."""
+        written = bucket
         bucket = "cache_write" if bucket == "cache_write_5m" else bucket
         fields = self.settled.get((usage.provider, usage.model), ())
         decided = (f"/{bucket}", "/context", "/windows", "standard/input", "standard/output")
         if any(field.endswith(decided) for field in fields):
             return "settled"
-        if (usage.provider, usage.row["model"]) in self.left_out:
+        row = usage.provider, usage.row["model"]
+        if {(*row, name) for name in (bucket, written, "hours")} & self.left_out:
+            return "left out"
+        if row in self.litellm.dropped:
             return "left out"
         if bucket == "web_search" and usage.provider.startswith("gcp."):
             return "left out"
@@ -161,7 +168,8 @@ def explain(oracle, usage, answer, price, reasons):
         total += amount * rate.value
         if not quantity:
             continue
-        if card[bucket] != rate.value:
+        figure = merged_figure(rate) if oracle.doubles else rate.value
+        if card[bucket] != figure:
             as_bucket = other.get(bucket) or bucket
             if rate.kind != "direct" and rates.get(as_bucket, rate).value == rate.value:
                 rate = rates.get(as_bucket, rate)
@@ -240,7 +248,8 @@ def main():
             )
         failed |= bool(wrong)
     for entry, count in zip(differences.entries, differences.counts):
-        print(f"{count:6} × {entry['oracle']} {entry['class']} {entry['field']}: {entry['reason']}")
+        what = f"{entry['oracle']} {entry['class']} {entry['field']}"
+        print(f"{count:6} × {what}: {entry['reason']}")
         if options.usages >= FULL_RUN and count < entry["least"]:
             print(f"  expected at least {entry['least']}")
             failed = True

@@ -153,6 +153,14 @@ class Merger:
             other = second.others.get(key)
             if key[2] not in TOKENS and len(said) == 2 and cut(said[LITELLM], said[GENAI]):
                 said[LITELLM] = said[GENAI]
+            sizes = {
+                price_text(key[2], value)
+                for (scope, _, bucket), value in second.figures.items()
+                if bucket == key[2] and scope.startswith("variant:") and not key[0]
+            }
+            if key[:2] == ("", 0) and sizes and LITELLM not in said:
+                # one price here, and there one for each size
+                said[LITELLM] = ", ".join(sorted(sizes)) + " by variant"
             if len(set(said.values())) == 1 and other is None:
                 era.figures[key] = next(iter(said.values()))
                 origin[key] = set(said)
@@ -165,6 +173,8 @@ class Merger:
             entry = self.settle(provider, names, field, said, found)
             choice = entry["choice"]
             settled.append((field, entry))
+            if isinstance(said.get(choice), str):
+                continue
             if choice in said:
                 era.figures[key] = said[choice]
                 origin[key] = {choice}

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two packages, asked for the price of a usage (usages.py), and how each came to it.
 
-rates() says which figure of its own data a package bills each bucket with. A Rate's kind is "direct"
-where the data has a figure for just that bucket, tier and length, "early" where it is standard's,
-as the package does not date the tier so far back, and else "other": another's figure, or nothing.
+rates() says which figure of its own data a package bills each bucket with. A Rate's kind is
+"direct" where the data has a figure for just that bucket, tier and length, "early" where it is
+standard's, as the package does not date the tier so far back, and else "other": another's figure,
+or nothing.
 """
 
 import collections
@@ -37,6 +38,7 @@ class GenaiPrices:
     """Decimals, so that nothing is rounded."""
 
     name = "genai-prices"
+    doubles = False
     FIELDS = {
         "output_reasoning_tokens": ["reasoning"],
         "cache_read_tokens": ["cache_read"],
@@ -176,6 +178,7 @@ class Litellm:
     """Doubles: a product for each bucket, and their sum."""
 
     name = "litellm"
+    doubles = True
     TIERS = {"flex", "priority", "ultrafast", "balanced"}
     # Their own calculators take no tier, no context, or no time.
     GENERIC = {
@@ -227,12 +230,16 @@ class Litellm:
         self.today = today
 
     def key(self, usage):
-        """The entry that litellm finds: the longer of two names for one model."""
+        """The entry that litellm finds for a name: the longer of two."""
         key = self.catalogue.keys.get((usage.provider, usage.model))
         if key is None:
             return None
-        longer = f"{self.catalogue.table[key]['litellm_provider']}/{key}"
+        longer = f"{self.catalogue.table[key]['litellm_provider']}/{self.bare(key)}"
         return longer if longer in self.catalogue.table else key
+
+    def bare(self, key):
+        """A key without its provider, which litellm puts before it."""
+        return key.removeprefix(self.catalogue.table[key]["litellm_provider"] + "/")
 
     def price(self, usage):
         key = self.key(usage)
@@ -243,11 +250,13 @@ class Litellm:
         if usage.sum(set(usage.quantities) - set(INPUT + OUTPUT)):
             return None
         identity = self.catalogue.table[key]["litellm_provider"]
+        if self.bare(key).startswith(identity + "/"):
+            return None  # litellm takes the provider off twice, and finds another model
         asked = self.usage(usage)
         try:
             if identity in self.GENERIC:
                 sides = generic_cost_per_token(
-                    model=key,
+                    model=self.bare(key),
                     usage=asked,
                     custom_llm_provider=identity,
                     service_tier=usage.tier,
@@ -255,7 +264,7 @@ class Litellm:
                 )
             else:
                 sides = litellm.cost_per_token(
-                    model=key,
+                    model=self.bare(key),
                     custom_llm_provider=identity,
                     usage_object=asked,
                     service_tier=usage.tier,
@@ -320,8 +329,8 @@ class Litellm:
                 ):
                     continue
                 direct = step == 0 and told and value != 0
-                figure = sources.exact(float(value))
-                if usage.provider == "fireworks" and bucket == "cache_read" and step:
+                figure = Fraction(repr(float(value)))
+                if fields["litellm_provider"] == "fireworks_ai" and bucket == "cache_read" and step:
                     figure /= 2  # what litellm takes where the table has nothing
                 found[bucket] = Rate(figure, "direct" if direct else "other")
                 break

@@ -392,8 +392,11 @@ def report(catalogue, builder, size):
     yield " and ".join(BY.values()) + f", compared on {overrides.checked}"
     yield f"{len(builder.rows)} rows, {len(providers)} providers, {size} bytes"
     models = sum(len(p.models) for p in catalogue.genai.providers.values())
-    both = catalogue.counts["names that both know"]
-    yield f"{models} models of genai-prices, {len(catalogue.litellm.models)} of litellm, {both} of both"
+    names_of_both = catalogue.counts["names that both know"]
+    yield (
+        f"{models} models of genai-prices, {len(catalogue.litellm.models)} of litellm, "
+        f"{names_of_both} of both"
+    )
     yield f"{merger.agreed[2]} figures of both, {merger.agreed[1]} of one"
     yield ""
     yield "## Disagreements, settled"

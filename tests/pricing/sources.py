@@ -380,6 +380,8 @@ class Litellm:
             if price
         }
         bucket = search_bucket(entry.name.provider, entry.name.model, "web_search")
+        if entry.name.provider == "perplexity" and len(set(sizes.values())) > 1:
+            bucket = "requests"  # each of its requests searches: a fee by the size of the context
         if len(set(sizes.values())) == 1:
             era.figures["", 0, bucket] = next(iter(sizes.values()))
         else:
