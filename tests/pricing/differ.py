@@ -105,28 +105,32 @@ class Reasons:
         """The class of one bucket's difference, from what made the card."""
         if card is None and rate.kind != "direct":
             return "fallback"
-        if rate.kind != "direct":
-            if self.told(usage, bucket, card) or usage.provider in self.closed:
-                return "early" if rate.kind == "early" else "alone"
-            return self.chosen(usage, bucket)
+        if card is None:
+            return self.withheld(usage, bucket)
         if merged_figure(rate) == card:
             return "digits"
-        if bucket == "cache_write_5m" and bucket not in usages.priced(usage.row):
-            return "fallback" if card is None else "unexplained"
-        return self.chosen(usage, bucket)
+        if not self.told(usage, bucket, card):
+            return "unexplained"
+        if rate.kind != "direct":
+            return "early" if rate.kind == "early" else "alone"
+        return "settled" if self.is_settled(usage, bucket) else "unexplained"
 
-    def chosen(self, usage, bucket):
-        """Whether the difference was decided on."""
-        written = bucket
+    def is_settled(self, usage, bucket):
+        """Whether an override chose this figure, or that of the model's text."""
         bucket = "cache_write" if bucket == "cache_write_5m" else bucket
-        fields = self.settled.get((usage.provider, usage.model), ())
         decided = (f"/{bucket}", "/context", "/windows", "standard/input", "standard/output")
-        if any(field.endswith(decided) for field in fields):
+        fields = self.settled.get((usage.provider, usage.model), ())
+        return any(field.endswith(decided) for field in fields)
+
+    def withheld(self, usage, bucket):
+        """Why the card has no price where a package has one for just this."""
+        if bucket == "cache_write_5m" and bucket not in usages.priced(usage.row):
+            return "fallback"  # the provider does not tell lifetimes apart
+        if self.is_settled(usage, bucket):
             return "settled"
         row = usage.provider, usage.row["model"]
-        if {(*row, name) for name in (bucket, written, "hours")} & self.left_out:
-            return "left out"
-        if row in self.litellm.dropped:
+        others = {bucket, BUCKETS.get(bucket, bucket), "hours"}
+        if {(*row, name) for name in others} & self.left_out or row in self.litellm.dropped:
             return "left out"
         if bucket == "web_search" and usage.provider.startswith("gcp."):
             return "left out"
