@@ -5,7 +5,6 @@
 
 # An interpreter with genai-prices and litellm; by default that of `make deps-ratecard`.
 RATECARD_PYTHON ?=
-RATECARD_SCHEMA ?= base
 USAGES ?= 100000
 RATECARD = LITELLM_LOCAL_MODEL_COST_MAP=True $(or $(RATECARD_PYTHON),.deps/ratecard/bin/python)
 
@@ -13,8 +12,7 @@ deps-ratecard:
 	$(Q)tests/env/deps.sh ratecard
 
 ratecard: $(if $(RATECARD_PYTHON),,deps-ratecard)
-	$(Q)$(RATECARD) tests/pricing/ratecard.py --schema $(RATECARD_SCHEMA) \
-		--report $(B)/ratecard-report.txt
+	$(Q)$(RATECARD) tests/pricing/ratecard.py --report $(B)/ratecard-report.txt
 	$(Q)$(MAKE) --no-print-directory $(B)/tollspan
 	$(Q)$(B)/tollspan price --validate pricing/card.json
 

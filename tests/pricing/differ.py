@@ -28,6 +28,7 @@ import usages
 ROOT = Path(__file__).resolve().parents[2]
 FULL_RUN = 100_000  # usages with which every class of the list has to occur
 SECOND = 1000
+HALF = Fraction(1, 2 * 10**12)  # what rounding a line may change
 # Names of one bucket: a package does not tell the lifetimes apart.
 BUCKETS = {"cache_write_5m": "cache_write"}
 
@@ -61,7 +62,7 @@ class Reasons:
     """Why the card says other than a package, by what made the card."""
 
     def __init__(self, overrides, schema):
-        self.settled, self.eras = {}, {}
+        self.settled, self.eras, self.groups = {}, {}, {}
         catalogue = ratecard.Catalogue(overrides)
         self.genai, self.litellm = catalogue.genai, catalogue.litellm
         base = {"rows": []}
@@ -70,6 +71,7 @@ class Reasons:
             builder.add(model)
             for name in model.names:
                 self.settled[model.provider, name] = {f for f, _ in model.merged.settled}
+                self.groups[model.provider, name] = model.merged.group
         # (provider, model, what was left out): a bucket, or hours and with them all
         self.left_out = {
             (item[0], item[1], "hours" if item[2] == "hours" else item[3])
@@ -83,7 +85,9 @@ class Reasons:
         key = row["provider"], row["model"]
         if key not in self.eras:
             self.eras[key] = list(self.read_eras(row))
-        scopes = {usage.tier or "", ""} if bucket in figures.FEES else {usage.tier or ""}
+        scopes = {usage.tier} if usage.tier else {"", "hours"}
+        if bucket in figures.FEES:
+            scopes.add("")
         return any(
             value == card
             for era in self.eras[key]
@@ -92,7 +96,10 @@ class Reasons:
         )
 
     def read_eras(self, row):
-        for name in [row["model"], *row.get("aliases", ())]:
+        known = [row["model"], *row.get("aliases", ())]
+        for name in list(known):
+            known += self.groups.get((row["provider"], name), ())
+        for name in dict.fromkeys(known):
             era = self.litellm.models.get((row["provider"], name))
             if era:
                 yield era
@@ -113,6 +120,8 @@ class Reasons:
             return "unexplained"
         if rate.kind != "direct":
             return "early" if rate.kind == "early" else "alone"
+        if (usage.provider, usage.row["model"]) in self.litellm.dropped:
+            return "left out"
         return "settled" if self.is_settled(usage, bucket) else "unexplained"
 
     def is_settled(self, usage, bucket):
@@ -187,10 +196,14 @@ def explain(oracle, usage, answer, price, reasons):
 
 
 def amount_of(answer):
-    """The price of a priced usage, else None."""
+    """The price of a priced usage, else None: exact, where a line is rounded to 12 decimals."""
     if answer["tollspan.cost.status"] != "priced":
         return None
-    return Decimal(str(answer["gen_ai.usage.cost"]))
+    lines = answer["lines"]
+    exact = sum(n["quantity"] * Fraction(Decimal(str(n["rate"]))) / n["per"] for n in lines)
+    said = Fraction(Decimal(str(answer["gen_ai.usage.cost"])))
+    assert abs(said - exact) <= len(lines) * HALF, answer
+    return Decimal(exact.numerator) / exact.denominator
 
 
 def compare(oracle, asked, answers, reasons, differences):
@@ -224,7 +237,7 @@ def parse():
     options = argparse.ArgumentParser()
     options.add_argument("--tollspan", type=Path, required=True)
     options.add_argument("--card", type=Path, default=ROOT / "pricing/card.json")
-    options.add_argument("--schema", choices=["base", "full"], default="base")
+    options.add_argument("--schema", choices=["base", "full"], default=ratecard.SCHEMA)
     options.add_argument("--usages", type=int, default=FULL_RUN)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     options.add_argument("--show", type=int, default=20)

@@ -79,6 +79,7 @@ class Merged:
 
     def __init__(self, provider, names, era, origin, settled):
         self.provider, self.names, self.era = provider, names, era
+        self.group = names  # all names of the price, of which a row may have some
         self.origin = origin  # key -> set of sources
         self.settled = settled  # overrides that were needed
 

@@ -130,3 +130,18 @@ def undated(name):
     """The name that a dated snapshot is of, or None."""
     match = SNAPSHOT.fullmatch(name)
     return match and match.group(1)
+
+
+AWS_GEOGRAPHY = re.compile(r"(us|us-gov|eu|apac|global|jp|au|ca|in|sa|me)\.(?=[^.]+\.)")
+
+
+def stems(provider, name):
+    """Names of models under which a name is looked for before it is an alias."""
+    found = [undated(name)] if undated(name) else []
+    if provider == "aws.bedrock":
+        plain = AWS_GEOGRAPHY.sub("", name)
+        found += [plain, re.sub(r":\d+$", "", plain), re.sub(r"(-v\d+)?:\d+$", "", plain)]
+    if provider.startswith("gcp."):
+        last = name.rpartition("/")[2]
+        found += [last, last.removesuffix("@default")]
+    return [stem for stem in dict.fromkeys(found) if stem != name]

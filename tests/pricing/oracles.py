@@ -39,6 +39,7 @@ class GenaiPrices:
 
     name = "genai-prices"
     doubles = False
+    DIGITS = Decimal(10) ** -25
     FIELDS = {
         "output_reasoning_tokens": ["reasoning"],
         "cache_read_tokens": ["cache_read"],
@@ -169,9 +170,9 @@ class GenaiPrices:
         reached = [t.price for t in getattr(value, "tiers", ()) if total > t.start]
         return reached[-1] if reached else getattr(value, "base", value)
 
-    @staticmethod
-    def same(price, amount):
-        return price == amount
+    def same(self, price, amount):
+        """Equal but for the last of the 28 digits that its decimals have."""
+        return abs(price - amount) <= max(price, amount) * self.DIGITS
 
 
 class Litellm:

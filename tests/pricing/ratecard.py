@@ -23,6 +23,7 @@ from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names
 
 ROOT = Path(__file__).resolve().parents[2]
 BY = {source: f"{source} {version}" for source, version in VERSIONS.items()}
+SCHEMA = "base"  # of the card that is compiled in: what its reader knows
 SOURCE_MAX = 1000
 # What a row of a closed provider may get in a tier that it has: the rest was left out by hand.
 OPEN_BUCKETS = {
@@ -148,6 +149,7 @@ class Catalogue:
             twin = found.setdefault(one.content(), one)
             if twin is not one:
                 twin.names += one.names
+                twin.merged.group = [*twin.merged.group, *one.merged.group]
         for one in found.values():
             if not one.merged.era.figures and not past and not future:
                 self.unpriced.append((provider, one.name(), "no price"))
@@ -178,7 +180,7 @@ class Catalogue:
 
 
 def distinct(models):
-    """Each name once, and no dated snapshot that its model's row finds at another price."""
+    """Each name once, and as a row of its own where another's would be found for it first."""
     taken, result = set(), []
     for model in models:
         model.names = [n for n in dict.fromkeys(model.names) if n not in taken]
@@ -192,13 +194,13 @@ def distinct(models):
         first = model.name()
         strays = []
         for name in list(model.names):
-            stem = names.undated(name)
-            if name == first or not stem:
+            if name == first:
                 continue
-            if stem == first or stem in primary:
+            if names.undated(name) == first:
                 model.names.remove(name)
-                if stem != first:
-                    strays.append(name)
+            elif any(s != first and s in primary for s in names.stems(model.provider, name)):
+                model.names.remove(name)
+                strays.append(name)
         for name in strays:
             todo.append(alone(model, [name], name))
         limit = rows.ALIASES_MAX + 1
@@ -219,7 +221,9 @@ def distinct(models):
 
 def alone(model, members, name):
     merged = model.merged
+    group = merged.group
     merged = Merged(model.provider, members, merged.era, merged.origin, merged.settled)
+    merged.group = group
     return Model(model.provider, merged, model.past, model.future, name)
 
 
@@ -438,7 +442,7 @@ def report(catalogue, builder, size):
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--schema", choices=["base", "full"], default="base")
+    options.add_argument("--schema", choices=["base", "full"], default=SCHEMA)
     options.add_argument("--base", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--out", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--report", type=Path, default=ROOT / "build/ratecard-report.txt")
