@@ -6,6 +6,7 @@
 #	make demo-agent	the agent (root) and an OpenTelemetry Collector
 #	make libpricing	the prices alone, as a library for other programs
 #	make test	every test
+#	make ratecard	pricing/card.json anew, from two packages of prices
 #	make check	format, lint, stage dependencies, sanitizers
 #	make install	DESTDIR, PREFIX
 

@@ -82,6 +82,19 @@ python_environment() {
 	}
 }
 
+# The two packages of prices, which do not go together with the SDKs.
+ratecard_environment() {
+	python=$(find_python) || fail 'no Python of version 3.10 or later on PATH'
+	say PIP "$(basename "$python"): genai-prices, litellm"
+	rm -rf "$deps/ratecard"
+	"$python" -m venv "$deps/ratecard"
+	"$deps/ratecard/bin/python" -m pip install -q --disable-pip-version-check \
+		-r "$env/ratecard.txt" >"$deps/log" 2>&1 || {
+		tail -n 20 "$deps/log" >&2
+		fail 'pip could not install tests/env/ratecard.txt'
+	}
+}
+
 # npm is only needed to fetch; a machine without it gets the one that a Python package carries.
 run_npm() {
 	if command -v npm >/dev/null; then
@@ -167,8 +180,17 @@ debian_node() {
 }
 
 mkdir -p "$stamps"
-debian_packages
+[ "${1-}" = ratecard ] || debian_packages
 [ "${1-}" != build ] || exit 0
+case "${1-}" in
+'' | ratecard)
+	stamped ratecard "$env/ratecard.txt" || {
+		ratecard_environment
+		stamp ratecard "$env/ratecard.txt"
+	}
+	;;
+esac
+[ "${1-}" != ratecard ] || exit 0
 stamped python "$env/requirements.txt" || {
 	python_environment
 	stamp python "$env/requirements.txt"

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prices as exact numbers, and how a card writes them.
+
+A figure is what one unit of a bucket costs, as a Fraction. A set of figures maps
+(scope, above, bucket) to a figure: scope is "" for standard, a tier's name, "variant:NAME" or
+"hours" (outside of peak hours); above is the total input from which it holds, exclusive.
+"""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+BUCKETS = [
+    "input",
+    "cache_read",
+    "cache_read_audio",
+    "cache_read_image",
+    "cache_write",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "input_audio",
+    "output_audio",
+    "input_image",
+    "output_image",
+    "input_video",
+    "output_video",
+    "requests",
+    "web_search",
+    "web_fetch",
+    "file_search",
+    "code_execution",
+    "pages",
+    "images",
+    "milliseconds",
+    "characters",
+    "cache_storage",
+    "search_units",
+    "sessions",
+    "grounding",
+]
+TOKENS = set(BUCKETS[: BUCKETS.index("requests")])
+FEES = {"web_search", "web_fetch", "file_search", "code_execution", "grounding"}
+OUTPUT = {"output", "reasoning", "output_audio", "output_image", "output_video"}
+# The unit in which a price is written, and others for what has no end in it.
+PER = {
+    "milliseconds": [1000, 60_000, 3_600_000],
+    "characters": [1_000_000],
+    "web_search": [1000],
+    "file_search": [1000],
+    "web_fetch": [1, 1000],
+    "grounding": [1000],
+    "pages": [1000],
+    "requests": [1000],
+    "search_units": [1000],
+    "images": [1, 1000],
+}
+DOUBLE_DIGITS = 15  # decimal digits that a double always holds
+
+
+def exact(value):
+    """A source's number as a Fraction; of a float the decimal that it prints as."""
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    if isinstance(value, Decimal) and len(value.as_tuple().digits) > DOUBLE_DIGITS:
+        # what arithmetic on doubles leaves behind the last digit that counts
+        value = round_digits(value, DOUBLE_DIGITS)
+    return Fraction(value)
+
+
+def round_digits(value, digits):
+    return Decimal(f"{value:.{digits - 1}e}")
+
+
+def period(value):
+    """A price for a second that is a price for a minute or an hour, cut: the exact quotient."""
+    text = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    digits = len(text.normalize().as_tuple().digits)
+    for seconds in (60, 3600) if digits >= 10 else ():
+        whole = round_digits(text * seconds, 5)
+        quotient = Fraction(whole) / seconds
+        if round_digits(Decimal(quotient.numerator) / quotient.denominator, digits) == text:
+            return quotient
+    return exact(value)
+
+
+def of_pixels(value, pixels):
+    """The price of an image of which a source tells the price of a pixel, cut: or None."""
+    text = Decimal(repr(float(value)))
+    digits = len(text.as_tuple().digits)
+    whole = (text * pixels).quantize(Decimal("0.0001")).normalize()
+    back = round_digits(whole / pixels, digits) if whole else None
+    return Fraction(whole) if back == text else None
+
+
+def decimal(figure):
+    """A Fraction as a text without exponent, or None where it has no end or too many digits."""
+    scaled = figure * 10**12
+    if scaled.denominator != 1 or figure >= 10**9:
+        return None
+    text = f"{scaled.numerator // 10**12}.{scaled.numerator % 10**12:012d}"
+    return text.rstrip("0").rstrip(".")
+
+
+def price(bucket, figure):
+    """A figure as a card's price, or None where no card can say it."""
+    token = bucket in TOKENS
+    default = 1_000_000 if token else 1
+    for per in [1_000_000] if token else PER.get(bucket, [1, 1000]):
+        text = decimal(figure * per)
+        if text is not None:
+            return text if per == default or text == "0" else {"price": text, "per": per}
+    return None
+
+
+def whole(figure):
+    """Whether one unit costs a whole number of pico-units."""
+    return (figure * 10**12).denominator == 1
+
+
+def figure_of(bucket, value):
+    """A card's price as a figure."""
+    per = 1_000_000 if bucket in TOKENS else 1
+    if isinstance(value, dict):
+        value, per = value["price"], value["per"]
+    return Fraction(Decimal(value)) / per
+
+
+def price_text(bucket, figure):
+    """A figure for a person: for a million tokens, or for one."""
+    if bucket in TOKENS:
+        return f"{float(figure * 1_000_000):.12g}/M"
+    return f"{float(figure):.12g}"
+
+
+def anthropic_like(model, figures):
+    """Whether an unsplit cache write is one of five minutes."""
+    return bool(re.search(r"claude", model)) or any(
+        bucket == "cache_write_1h" for _, _, bucket in figures
+    )

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One price out of two sources: where they agree, or as pricing/overrides.json settles it."""
+
+import collections
+import fnmatch
+import json
+from decimal import Decimal
+from fractions import Fraction
+
+from figures import TOKENS, figure_of, price_text, round_digits
+from sources import Era
+
+GENAI, LITELLM = "genai-prices", "litellm"
+
+
+class Disagreement:
+    """What two sources say of one field of a model; values are figures, or sets of bounds."""
+
+    def __init__(self, provider, names, field, said, conditions):
+        self.provider, self.names, self.field = provider, names, field
+        self.said = said
+        self.conditions = conditions
+
+    def __str__(self):
+        said = ", ".join(f"{source} {value}" for source, value in self.said.items())
+        marks = "".join(f" [{c}]" for c in sorted(self.conditions))
+        return f"{self.provider}/{self.names[0]} {self.field}: {said}{marks}"
+
+
+def field_name(key):
+    scope, above, bucket = key
+    return f"{scope or 'standard'}{f'>{above}' if above else ''}/{bucket}"
+
+
+class Overrides:
+    """pricing/overrides.json: how disagreements are settled, each with its reason."""
+
+    KEYS = {"provider", "model", "field", "when", "choice", "start", "count", "reason", "source"}
+
+    def __init__(self, path):
+        content = json.loads(path.read_text())
+        self.checked = content["checked"]
+        self.closed = content["closed"]
+        self.entries = content["settled"]
+        self.used = [[] for _ in self.entries]
+        self.open = []
+        for entry in self.entries:
+            unknown = entry.keys() - self.KEYS
+            missing = {"provider", "field", "choice", "reason", "source"} - entry.keys()
+            assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
+
+    def find(self, disagreement):
+        for entry, used in zip(self.entries, self.used):
+            if (
+                matches(entry["provider"], [disagreement.provider])
+                and matches(entry.get("model", "*"), disagreement.names)
+                and matches(entry["field"], [disagreement.field])
+                and set(entry.get("when", ())) <= disagreement.conditions
+            ):
+                used.append(disagreement)
+                return entry
+        self.open.append(disagreement)
+        return None
+
+    def errors(self):
+        for entry, used in zip(self.entries, self.used):
+            wanted = entry.get("count")
+            if not used or wanted not in (None, len(used)):
+                yield f"settles {len(used)}, not {wanted or 'any'}: {json.dumps(entry)}"
+
+
+def matches(pattern, texts):
+    patterns = [pattern] if isinstance(pattern, str) else pattern
+    return any(fnmatch.fnmatchcase(text, p) for text in texts for p in patterns)
+
+
+class Merged:
+    """The result for one set of names that have one price."""
+
+    def __init__(self, provider, names, era, origin, settled):
+        self.provider, self.names, self.era = provider, names, era
+        self.group = names  # all names of the price, of which a row may have some
+        self.origin = origin  # key -> set of sources
+        self.settled = settled  # overrides that were needed
+
+    def is_litellms(self):
+        """Whether litellm was right of the price of text: it may then be of these names only."""
+        texts = ("standard/input", "standard/output")
+        return any(f in texts and e["choice"] == LITELLM for f, e in self.settled)
+
+
+class Merger:
+    def __init__(self, overrides):
+        self.overrides = overrides
+        self.agreed = collections.Counter()
+
+    def settle(self, provider, names, field, said, conditions):
+        """Return the choice: a source, "none", or a figure as a text."""
+        texts = {
+            source: (
+                price_text(field.rpartition("/")[2], value) if not isinstance(value, str) else value
+            )
+            for source, value in said.items()
+        }
+        found = self.overrides.find(Disagreement(provider, names, field, texts, conditions))
+        return found or {"choice": "none"}
+
+    def context(self, provider, names, first, second, conditions, settled):
+        """Bounds that one source has and the other, which has the prices too, has not.
+
+        Return: scopes of which long requests have no price.
+        """
+        scopes = {s for s, _, _ in first.figures} & {s for s, _, _ in second.figures}
+        withheld = set()
+        for scope in sorted(scopes):
+            bounds = first.bounds(scope), second.bounds(scope)
+            blocked = bool(bounds[0]) and {(scope, a) for a in bounds[0]} <= second.blocked
+            if bounds[0] == bounds[1] or blocked:
+                continue
+            said = {
+                GENAI: ",".join(map(str, sorted(bounds[0]))) or "none",
+                LITELLM: ",".join(map(str, sorted(bounds[1]))) or "none",
+            }
+            field = f"{scope or 'standard'}/context"
+            entry = self.settle(provider, names, field, said, conditions)
+            settled.append((field, entry))
+            if entry["choice"] == "none":
+                # that a long request costs other is known, but not what
+                second.blocked |= {(scope, above) for above in bounds[0] | bounds[1]}
+                withheld.add(scope)
+            for source, era in ((GENAI, first), (LITELLM, second)):
+                if entry["choice"] != source:
+                    drop = [k for k in era.figures if k[0] == scope and k[1]]
+                    for key in drop:
+                        del era.figures[key]
+        return withheld
+
+    def merge(self, provider, names, first, second, conditions):
+        """first of genai-prices, second of litellm; either may be None."""
+        settled = []
+        first = copy_era(first)
+        second = copy_era(second)
+        withheld = set()
+        if first.figures and second.figures:
+            withheld = self.context(provider, names, first, second, conditions, settled)
+        era = Era(first.start)
+        origin = {}
+        for key in sorted(first.figures.keys() | second.figures.keys()):
+            said = {
+                s: e.figures[key]
+                for s, e in ((GENAI, first), (LITELLM, second))
+                if key in e.figures
+            }
+            other = second.others.get(key)
+            if key[2] not in TOKENS and len(said) == 2 and cut(said[LITELLM], said[GENAI]):
+                said[LITELLM] = said[GENAI]
+            sizes = {
+                price_text(key[2], value)
+                for (scope, _, bucket), value in second.figures.items()
+                if bucket == key[2] and scope.startswith("variant:") and not key[0]
+            }
+            if key[:2] == ("", 0) and sizes and LITELLM not in said:
+                # one price here, and there one for each size
+                said[LITELLM] = ", ".join(sorted(sizes)) + " by variant"
+            if len(set(said.values())) == 1 and other is None:
+                era.figures[key] = next(iter(said.values()))
+                origin[key] = set(said)
+                self.agreed[len(said)] += 1
+                continue
+            if other is not None:
+                said["litellm too"] = other
+            found = conditions | ({"contradicts itself"} if other is not None else set())
+            field = field_name(key)
+            entry = self.settle(provider, names, field, said, found)
+            choice = entry["choice"]
+            settled.append((field, entry))
+            if isinstance(said.get(choice), str):
+                continue
+            if choice in said:
+                era.figures[key] = said[choice]
+                origin[key] = {choice}
+            elif choice != "none":
+                Decimal(choice)
+                era.figures[key] = figure_of(key[2], choice)
+                origin[key] = {"override"}
+        self.overrule(era, origin, settled, second)
+        if any("start" in entry for _, entry in settled) and not second.windows:
+            # from that day on it is litellm's price, at all hours
+            first.windows = []
+            era.figures = {k: v for k, v in era.figures.items() if k[0] != "hours"}
+        if any(bucket == "output_image" for _, _, bucket in era.figures):
+            # the tokens of an image are billed, not the image
+            era.figures = {k: v for k, v in era.figures.items() if k[2] != "images"}
+        self.hours(provider, names, first, second, era, conditions, settled)
+        era.regions, era.unsaid = second.regions, second.unsaid
+        # a tier of which genai-prices tells has the lengths that it tells
+        told = {scope for scope, _, _ in first.figures} - withheld
+        era.blocked = {(scope, above) for scope, above in second.blocked if scope not in told}
+        origin = {key: sources for key, sources in origin.items() if key in era.figures}
+        return Merged(provider, names, era, origin, settled)
+
+    @staticmethod
+    def overrule(era, origin, settled, second):
+        """Drop what a source tells alone of which the price of text was found to be another's."""
+        choices = {
+            entry["choice"]
+            for field, entry in settled
+            if field in ("standard/input", "standard/output")
+        }
+        for source in (GENAI, LITELLM):
+            if not choices - {source}:
+                continue
+            for key in [k for k, told in origin.items() if told == {source}]:
+                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled}:
+                    del era.figures[key], origin[key]
+            if source == LITELLM:
+                second.unsaid |= set(second.regions)
+                second.regions = {}
+
+    def hours(self, provider, names, first, second, era, conditions, settled):
+        windows = [w for w in (first.windows, second.windows) if w]
+        if not windows:
+            return
+        era.windows = windows[0]
+        if len(windows) == 1 or windows[0] == windows[1]:
+            return
+        said = {GENAI: str(windows[0]), LITELLM: str(windows[1])}
+        entry = self.settle(provider, names, "hours/windows", said, conditions)
+        settled.append(("hours/windows", entry))
+        era.windows = {GENAI: windows[0], LITELLM: windows[1]}.get(entry["choice"], [])
+
+
+def cut(short, exact):
+    """Whether a price is another with fewer digits, at least four."""
+    number = Decimal(exact.numerator) / exact.denominator
+    for digits in range(4, 9):
+        if Fraction(round_digits(number, digits)) == short:
+            return True
+    return False
+
+
+def copy_era(era):
+    copy = Era()
+    if era is not None:
+        copy.start = era.start
+        copy.figures = dict(era.figures)
+        copy.windows, copy.regions = list(era.windows), dict(era.regions)
+        copy.blocked, copy.others = set(era.blocked), dict(era.others)
+        copy.unsaid = set(era.unsaid)
+    return copy

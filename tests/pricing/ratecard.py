@@ -1,0 +1,476 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes pricing/card.json from genai-prices and litellm; docs/card.md has the format.
+
+usage: ratecard.py [--schema base|full] [--base CARD] [--out CARD] [--report FILE]
+                   [--overrides FILE]
+
+A price on which the two disagree, and that pricing/overrides.json does not settle, is printed, and
+the exit status is then 1. What the card of before says stays: a price that changed is a new row.
+"""
+
+import argparse
+import collections
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+import names
+import rows
+from merge import GENAI, LITELLM, Merged, Merger, Overrides, field_name
+from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names
+
+ROOT = Path(__file__).resolve().parents[2]
+BY = {source: f"{source} {version}" for source, version in VERSIONS.items()}
+SCHEMA = "base"  # of the card that is compiled in: what its reader knows
+SOURCE_MAX = 1000
+# What a row of a closed provider may get in a tier that it has: the rest was left out by hand.
+OPEN_BUCKETS = {
+    "input_image",
+    "cache_read_image",
+    "output_image",
+    "input_audio",
+    "output_audio",
+    "cache_read_audio",
+    "images",
+    "milliseconds",
+    "characters",
+}
+
+
+class Model:
+    """Names that have one price, and its history."""
+
+    def __init__(self, provider, merged, past=(), future=(), preferred=None):
+        self.provider = provider
+        self.names = list(merged.names)
+        self.merged = merged
+        self.past, self.future = list(past), list(future)
+        self.preferred = preferred
+
+    def content(self):
+        era = self.merged.era
+        key = sorted((k, v) for k, v in era.figures.items())
+        return str(
+            (
+                key,
+                era.start,
+                era.windows,
+                sorted(era.regions.items()),
+                sorted(era.blocked),
+                sorted(era.unsaid),
+            )
+        )
+
+    def name(self):
+        """The shortest name, or the one that is wanted."""
+        if self.preferred in self.names:
+            return self.preferred
+        return min(self.names, key=lambda n: (len(n), n))
+
+
+class Catalogue:
+    """All models of both packages, with one price each."""
+
+    def __init__(self, overrides):
+        today = date.fromisoformat(overrides.checked)
+        self.overrides = overrides
+        self.genai, self.litellm = GenaiPrices(today), Litellm()
+        self.merger = Merger(overrides)
+        self.counts = collections.Counter()
+        self.unpriced = []
+        self.models = []
+        providers = {p for p, _ in self.litellm.models}
+        for identity in self.genai.providers:
+            providers |= set(names.genai_providers(identity))
+        for provider in sorted(providers):
+            self.models += distinct(self.provider(provider))
+
+    def conditions(self, provider, name, model):
+        found = set()
+        listed = [n.lower() for n in [*equal_names(model), model.id]]
+        if name.lower() not in listed:
+            found.add("pattern")
+        if (provider, name) in self.litellm.deprecated:
+            found.add("deprecated")
+        return found
+
+    def provider(self, provider):
+        told = {m: era for (p, m), era in self.litellm.models.items() if p == provider}
+        lower = {}
+        for name in told:
+            lower.setdefault(name.lower(), name)
+        named = collections.defaultdict(list)
+        for model in self.genai.models(provider):
+            for name in dict.fromkeys([model.id, *equal_names(model)]):
+                if self.genai.find(provider, name) is model:
+                    named[model.id].append(name)
+        alone = []
+        for name in sorted(told):
+            model = self.genai.find(provider, name)
+            if model is None:
+                alone.append(name)
+            elif name not in named[model.id]:
+                named[model.id].append(name)
+        self.counts["names that both know"] += len(told) - len(alone)
+        found = []
+        for model in self.genai.models(provider):
+            found += self.both(provider, model, named[model.id], told, lower)
+        for name in alone:
+            found.append(self.single(provider, name, told[name]))
+        return [m for m in found if m]
+
+    def both(self, provider, model, listed, told, lower):
+        """A model of genai-prices, with what litellm says of its names."""
+        past, now, future = self.genai.eras(model, provider)
+        groups = collections.defaultdict(list)
+        for name in listed:
+            known = name if name in told else lower.get(name.lower())
+            groups[known].append(name)
+        silent = groups.pop(None, [])
+        home = next((k for k in groups if k.lower() == model.id.lower()), None)
+        if home is None and len(groups) == 1:
+            home = next(iter(groups))
+        if not listed:
+            self.unpriced.append((provider, model.id, "known by a pattern only"))
+        made = []
+        for known, members in groups.items():
+            merged, before = self.known(provider, model, known, members, told[known])
+            if known == home and not merged.is_litellms():
+                merged.names += silent
+                silent = []
+            made.append(Model(provider, merged, [*past, *before], future, model.id))
+        if silent:
+            merged = self.merger.merge(provider, silent, now, None, set())
+            made.append(Model(provider, merged, past, future, model.id))
+        found = {}
+        for one in made:
+            twin = found.setdefault(one.content(), one)
+            if twin is not one:
+                twin.names += one.names
+                twin.merged.group = [*twin.merged.group, *one.merged.group]
+        for one in found.values():
+            if not one.merged.era.figures and not past and not future:
+                self.unpriced.append((provider, one.name(), "no price"))
+        return [m for m in found.values() if m.merged.era.figures or m.past or m.future]
+
+    def known(self, provider, model, known, members, era):
+        """What both say of a name that litellm knows. Return: Merged, and what held before."""
+        aliases = self.litellm.aliases.get((provider, known), [])
+        members = list(dict.fromkeys([known, *members, *aliases]))
+        _, now, _ = self.genai.eras(model, provider)
+        conditions = self.conditions(provider, known, model)
+        merged = self.merger.merge(provider, members, now, era, conditions)
+        starts = {entry["start"] for _, entry in merged.settled if "start" in entry}
+        if not starts:
+            return merged, []
+        # the day from which litellm's price holds is known: until then it is the other's
+        (merged.era.start,) = starts
+        return merged, [now]
+
+    def single(self, provider, name, era):
+        """A model that litellm alone knows."""
+        members = [name, *self.litellm.aliases.get((provider, name), [])]
+        merged = self.merger.merge(provider, members, None, era, {"alone"})
+        if not merged.era.figures:
+            self.unpriced.append((provider, name, "no price"))
+            return None
+        return Model(provider, merged, preferred=name)
+
+
+def distinct(models):
+    """Each name once, and as a row of its own where another's would be found for it first."""
+    taken, result = set(), []
+    for model in models:
+        model.names = [n for n in dict.fromkeys(model.names) if n not in taken]
+        taken |= set(model.names)
+        if model.names:
+            result.append(model)
+    todo, models = result, []
+    while todo:
+        model = todo.pop()
+        primary = {m.name(): m for m in [*models, *todo]}
+        first = model.name()
+        strays = []
+        for name in list(model.names):
+            if name == first:
+                continue
+            if names.undated(name) == first:
+                model.names.remove(name)
+            elif any(s != first and s in primary for s in names.stems(model.provider, name)):
+                model.names.remove(name)
+                strays.append(name)
+        for name in strays:
+            todo.append(alone(model, [name], name))
+        limit = rows.ALIASES_MAX + 1
+        if len(model.names) > limit:
+            rest = [n for n in model.names if n != first][limit - 1 :]
+            model.names = [n for n in model.names if n not in rest]
+            todo.append(alone(model, rest, rest[0]))
+        models.append(model)
+    by_name = {m.name(): m for m in models}
+    drop = set()
+    for model in models:
+        stem = by_name.get(names.undated(model.name()))
+        if stem and stem.content() == model.content() and not model.names[1:]:
+            if not (model.past or model.future or stem.past or stem.future):
+                drop.add(id(model))
+    return sorted((m for m in models if id(m) not in drop), key=lambda m: m.name())
+
+
+def alone(model, members, name):
+    merged = model.merged
+    group = merged.group
+    merged = Merged(model.provider, members, merged.era, merged.origin, merged.settled)
+    merged.group = group
+    return Model(model.provider, merged, model.past, model.future, name)
+
+
+# ---- what a row says of where its prices are from ----
+
+
+def fields_text(keys):
+    """Tiers, and buckets of the standard tier."""
+    fields = {"variants" if k[0].startswith("variant:") else k[0] or k[2] for k in keys}
+    return ", ".join(sorted(fields))
+
+
+def origin_text(merged):
+    """Both sources, and what one of them tells alone."""
+    by = collections.defaultdict(set)
+    for key, sources in merged.origin.items():
+        by[tuple(sorted(sources))].add(key)
+    sources = sorted({s for key in by for s in key if s in BY})
+    if not sources:
+        return " and ".join(BY.values())
+    text = " and ".join(BY[s] for s in sources)
+    if len(by) > 1:
+        for key, figures in sorted(by.items()):
+            if len(key) == 1 and key[0] in BY:
+                fields = fields_text(figures)
+                text += f"; {fields} by {key[0]} alone"
+    for choice in sorted({e["choice"] for _, e in merged.settled}):
+        fields = sorted(
+            {field.replace("standard/", "") for field, e in merged.settled if e["choice"] == choice}
+        )
+        what = "contradicted, so unpriced" if choice == "none" else f"settled for {choice}"
+        text += f"; {', '.join(fields)}: {what}"
+    return text[:SOURCE_MAX]
+
+
+# ---- the card of before ----
+
+
+def contradicts(old, new):
+    """Keys that two eras price differently."""
+    return [k for k in old.figures.keys() & new.figures.keys() if old.figures[k] != new.figures[k]]
+
+
+def extend(old, new, closed):
+    """Add what new knows beside old. Return: the keys that were added, and those that were not."""
+    scopes = {s for s, _, _ in old.figures}
+    added, refused = [], []
+    for key, value in sorted(new.figures.items()):
+        if key in old.figures:
+            continue
+        if closed and key[0] in scopes and (key[2] not in OPEN_BUCKETS or key[1]):
+            refused.append(key)
+            continue
+        if closed and key[:2] in old.blocked:
+            refused.append(key)
+            continue
+        old.figures[key] = value
+        added.append(key)
+    old.blocked |= {b for b in new.blocked if b[0] not in scopes}
+    if not closed:
+        old.regions, old.windows, old.unsaid = new.regions, new.windows, new.unsaid
+    return added, refused
+
+
+class Builder:
+    def __init__(self, overrides, writer, base):
+        self.overrides, self.writer = overrides, writer
+        self.rows = []
+        self.changes, self.refused, self.kept = [], [], []
+        self.before = collections.defaultdict(list)
+        self.meaning = {}
+        for row in base["rows"]:
+            self.before[row["provider"], row["model"]].append(row)
+            for name in [row["model"], *row.get("aliases", ())]:
+                self.meaning[row["provider"], name] = row["model"]
+        self.used = set()
+
+    def add(self, model):
+        provider = model.provider
+        parts = collections.defaultdict(list)
+        for name in model.names:
+            known = self.meaning.get((provider, name))
+            stem = names.undated(name)
+            parts[known or self.meaning.get((provider, stem))].append(name)
+        fresh = parts.pop(None, [])
+        if fresh and len(parts) == 1 and model.name() not in fresh:
+            parts[next(iter(parts))] += fresh
+        elif fresh:
+            self.write(model, fresh, [])
+        for known, members in parts.items():
+            if (provider, known) in self.used:
+                continue
+            self.used.add((provider, known))
+            self.write(model, [known, *members], self.before[provider, known])
+
+    def write(self, model, members, before):
+        name = before[0]["model"] if before else model.name()
+        if name not in members:
+            name = min(members, key=lambda n: (len(n), n))
+        aliases = {a for row in before for a in row.get("aliases", ())} | set(members)
+        aliases = sorted(a for a in aliases if a != name and names.undated(a) != name)
+        eras = self.eras(model, before)
+        written = []
+        for era, source, checked, end in eras:
+            row = self.writer.row(model.provider, name, aliases, era, source, checked, end)
+            # without hours a row would be wrong at some of them
+            hidden = era.windows and not self.writer.full
+            if hidden:
+                self.writer.left_out.append((model.provider, name, "hours", era.start or ""))
+            if (hidden or row is None) and written and "end" not in written[-1] and era.start:
+                written[-1]["end"] = era.start
+            if row is not None and not hidden:
+                written.append(row)
+        self.rows += written
+
+    def eras(self, model, before):
+        """(era, source, checked, end), by start."""
+        today = self.overrides.checked
+        text = origin_text(model.merged)
+        dated = [(era, BY[GENAI], today, None) for era in model.past if era.figures]
+        current = (model.merged.era, text, today, None)
+        future = [(era, BY[GENAI], today, None) for era in model.future]
+        if not before:
+            return [*dated, current, *future]
+        closed = model.provider in self.overrides.closed
+        old = [(rows.read_row(r), r["source"], r["checked"], r.get("end")) for r in before]
+        old.sort(key=lambda item: item[0].start or "")
+        begun = [item for item in old if (item[0].start or "") <= today]
+        last = begun[-1]
+        new = self.writer.known(model.merged.era)
+        differ = contradicts(last[0], new)
+        if (new.start or "") > (last[0].start or ""):
+            self.changes.append(f"{model.provider}/{before[0]['model']}: from {new.start}")
+            begun.append(current)
+        elif differ:
+            fields = ", ".join(sorted(map(field_name, differ)))
+            self.changes.append(f"{model.provider}/{before[0]['model']}: from {today}: {fields}")
+            changed = rows.read_row(before[-1])
+            for key in differ:
+                changed.figures[key] = new.figures[key]
+            changed.start = today
+            extend(changed, new, closed)
+            begun.append((changed, text, today, None))
+        else:
+            added, refused = extend(last[0], new, closed)
+            self.refused += [(model.provider, before[0]["model"], key) for key in refused]
+            source = last[1]
+            if not closed:
+                source, checked = text, today
+            elif added and not source.endswith(BY[LITELLM]):
+                source = f"{source}; {fields_text(added)} by {BY[LITELLM]}"[:SOURCE_MAX]
+                checked = today
+            else:
+                checked = last[2]
+            begun[-1] = (last[0], source, checked, last[3])
+        return [*begun, *future]
+
+    def finish(self):
+        """Rows of models that neither package knows any more."""
+        for key, before in self.before.items():
+            if key not in self.used:
+                self.rows += before
+                self.kept.append(f"{key[0]}/{key[1]}")
+
+
+def report(catalogue, builder, size):
+    """The lines of the report."""
+    overrides, merger = catalogue.overrides, catalogue.merger
+    providers = collections.Counter(row["provider"] for row in builder.rows)
+    yield " and ".join(BY.values()) + f", compared on {overrides.checked}"
+    yield f"{len(builder.rows)} rows, {len(providers)} providers, {size} bytes"
+    models = sum(len(p.models) for p in catalogue.genai.providers.values())
+    names_of_both = catalogue.counts["names that both know"]
+    yield (
+        f"{models} models of genai-prices, {len(catalogue.litellm.models)} of litellm, "
+        f"{names_of_both} of both"
+    )
+    yield f"{merger.agreed[2]} figures of both, {merger.agreed[1]} of one"
+    yield ""
+    yield "## Disagreements, settled"
+    for entry, used in zip(overrides.entries, overrides.used):
+        what = f"{entry['provider']} {entry.get('model', '*')} {entry['field']}"
+        why = f"{entry['reason']} ({entry['source']})"
+        yield f"{len(used)} × {entry['choice']}: {what}: {why}"
+        yield from (f"    {d}" for d in used)
+    yield ""
+    yield "## Disagreements that nothing settles"
+    yield from map(str, overrides.open)
+    yield ""
+    yield "## Prices that changed"
+    yield from builder.changes
+    yield ""
+    yield "## Figures that a closed provider's row does not take"
+    for provider, model, key in builder.refused:
+        yield f"{provider}/{model} {field_name(key)}"
+    yield ""
+    yield "## Rows that neither package knows any more"
+    yield from builder.kept
+    yield ""
+    yield "## Fields that no bucket has"
+    for field, count in (catalogue.genai.unmapped + catalogue.litellm.unmapped).most_common():
+        yield f"{count} × {field}"
+    yield ""
+    yield "## Geographies that no multiplier says: unpriced there"
+    for provider, model, region in catalogue.litellm.regional:
+        yield f"{provider}/{model} {region}"
+    yield ""
+    yield "## Models without a price"
+    for provider, model, why in sorted(catalogue.unpriced):
+        yield f"{provider}/{model}: {why}"
+    yield ""
+    yield "## Left out by the schema, or not to be written"
+    for item in builder.writer.left_out:
+        yield " ".join(map(str, item))
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--schema", choices=["base", "full"], default=SCHEMA)
+    options.add_argument("--base", type=Path, default=ROOT / "pricing/card.json")
+    options.add_argument("--out", type=Path, default=ROOT / "pricing/card.json")
+    options.add_argument("--report", type=Path, default=ROOT / "build/ratecard-report.txt")
+    options.add_argument("--overrides", type=Path, default=ROOT / "pricing/overrides.json")
+    options = options.parse_args()
+    overrides = Overrides(options.overrides)
+    catalogue = Catalogue(overrides)
+    builder = Builder(
+        overrides, rows.Writer(options.schema == "full"), json.loads(options.base.read_text())
+    )
+    for model in catalogue.models:
+        builder.add(model)
+    builder.finish()
+    card = rows.text({"version": overrides.checked, "rows": builder.rows})
+    options.report.parent.mkdir(parents=True, exist_ok=True)
+    lines = list(report(catalogue, builder, len(card.encode())))
+    options.report.write_text("\n".join(lines) + "\n")
+    errors = [f"not settled: {d}" for d in overrides.open] + list(overrides.errors())
+    for line in lines[:4] + errors:
+        print(line)
+    print(
+        f"{sum(map(len, overrides.used))} disagreements are settled, {len(overrides.open)} are not"
+    )
+    if errors:
+        return 1
+    options.out.write_text(card)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
