@@ -61,12 +61,12 @@ class Differences:
 class Reasons:
     """Why the card says other than a package, by what made the card."""
 
-    def __init__(self, overrides, schema):
+    def __init__(self, overrides):
         self.settled, self.eras, self.groups = {}, {}, {}
         catalogue = ratecard.Catalogue(overrides)
         self.genai, self.litellm = catalogue.genai, catalogue.litellm
         base = {"rows": []}
-        builder = ratecard.Builder(overrides, ratecard.rows.Writer(schema == "full"), base)
+        builder = ratecard.Builder(overrides, ratecard.rows.Writer(), base)
         for model in catalogue.models:
             builder.add(model)
             for name in model.names:
@@ -237,7 +237,6 @@ def parse():
     options = argparse.ArgumentParser()
     options.add_argument("--tollspan", type=Path, required=True)
     options.add_argument("--card", type=Path, default=ROOT / "pricing/card.json")
-    options.add_argument("--schema", choices=["base", "full"], default=ratecard.SCHEMA)
     options.add_argument("--usages", type=int, default=FULL_RUN)
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     options.add_argument("--show", type=int, default=20)
@@ -251,7 +250,7 @@ def main():
     today = date.fromisoformat(card["version"])
     asked = list(usages.usages(random.Random(options.seed), card, options.usages))
     answers = usages.prices(options.tollspan, asked)
-    reasons = Reasons(merge.Overrides(ROOT / "pricing/overrides.json"), options.schema)
+    reasons = Reasons(merge.Overrides(ROOT / "pricing/overrides.json"))
     differences = Differences(ROOT / "tests/pricing/differences.json")
     failed = False
     for oracle in (oracles.GenaiPrices(today), oracles.Litellm(today)):

@@ -56,17 +56,32 @@ PER = {
     "search_units": [1000],
     "images": [1, 1000],
 }
+PARTS = (1, 3, 6, 7, 9)  # a price that has no end may have one for so many units
 DOUBLE_DIGITS = 15  # decimal digits that a double always holds
+DOUBLE_ERROR = Decimal(2) ** -50
+PART_DIGITS = 6  # of the price of which such a price is a part
 
 
 def exact(value):
     """A source's number as a Fraction; of a float the decimal that it prints as."""
     if isinstance(value, float):
         value = Decimal(repr(value))
-    if isinstance(value, Decimal) and len(value.as_tuple().digits) > DOUBLE_DIGITS:
+    if isinstance(value, Decimal) and len(value.as_tuple().digits) >= DOUBLE_DIGITS:
+        part = part_of(value)
+        if part is not None:
+            return part
         # what arithmetic on doubles leaves behind the last digit that counts
         value = round_digits(value, DOUBLE_DIGITS)
     return Fraction(value)
+
+
+def part_of(value):
+    """A third, a seventh, … of a short decimal, which value is but for a double's error; or None."""
+    for part in PARTS[1:]:
+        whole = round_digits(value * part, PART_DIGITS)
+        if abs(whole / part - value) <= value * DOUBLE_ERROR:
+            return Fraction(whole) / part
+    return None
 
 
 def round_digits(value, digits):
@@ -107,16 +122,12 @@ def price(bucket, figure):
     """A figure as a card's price, or None where no card can say it."""
     token = bucket in TOKENS
     default = 1_000_000 if token else 1
-    for per in [1_000_000] if token else PER.get(bucket, [1, 1000]):
+    units = [1_000_000] if token else PER.get(bucket, [1, 1000])
+    for per in [unit * part for part in PARTS for unit in units]:
         text = decimal(figure * per)
         if text is not None:
             return text if per == default or text == "0" else {"price": text, "per": per}
     return None
-
-
-def whole(figure):
-    """Whether one unit costs a whole number of pico-units."""
-    return (figure * 10**12).denominator == 1
 
 
 def figure_of(bucket, value):

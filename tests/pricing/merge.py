@@ -42,12 +42,22 @@ class Overrides:
         self.checked = content["checked"]
         self.closed = content["closed"]
         self.entries = content["settled"]
+        self.gratis = content["free"]
         self.used = [[] for _ in self.entries]
         self.open = []
         for entry in self.entries:
             unknown = entry.keys() - self.KEYS
             missing = {"provider", "field", "choice", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
+        self.used_free = [0] * len(self.gratis)
+
+    def free(self, provider, names):
+        """Whether what has no price costs nothing."""
+        for i, entry in enumerate(self.gratis):
+            if matches(entry["provider"], [provider]) and matches(entry["model"], names):
+                self.used_free[i] += 1
+                return entry
+        return None
 
     def find(self, disagreement):
         for entry, used in zip(self.entries, self.used):
@@ -67,6 +77,9 @@ class Overrides:
             wanted = entry.get("count")
             if not used or wanted not in (None, len(used)):
                 yield f"settles {len(used)}, not {wanted or 'any'}: {json.dumps(entry)}"
+        for entry, used in zip(self.gratis, self.used_free):
+            if not used:
+                yield f"nothing that has no price: {json.dumps(entry)}"
 
 
 def matches(pattern, texts):
@@ -184,13 +197,15 @@ class Merger:
                 era.figures[key] = figure_of(key[2], choice)
                 origin[key] = {"override"}
         self.overrule(era, origin, settled, second)
+        self.gratis(provider, names, era, origin, settled)
         if any("start" in entry for _, entry in settled) and not second.windows:
             # from that day on it is litellm's price, at all hours
             first.windows = []
             era.figures = {k: v for k, v in era.figures.items() if k[0] != "hours"}
         if any(bucket == "output_image" for _, _, bucket in era.figures):
             # the tokens of an image are billed, not the image
-            era.figures = {k: v for k, v in era.figures.items() if k[2] != "images"}
+            # (that of a variant is for who is told no tokens)
+            era.figures = {k: v for k, v in era.figures.items() if k[0] or k[2] != "images"}
         self.hours(provider, names, first, second, era, conditions, settled)
         era.regions, era.unsaid = second.regions, second.unsaid
         # a tier of which genai-prices tells has the lengths that it tells
@@ -198,6 +213,15 @@ class Merger:
         era.blocked = {(scope, above) for scope, above in second.blocked if scope not in told}
         origin = {key: sources for key, sources in origin.items() if key in era.figures}
         return Merged(provider, names, era, origin, settled)
+
+    def gratis(self, provider, names, era, origin, settled):
+        """A package has no price for what is free, and none for what it does not know."""
+        entry = None if settled or era.figures else self.overrides.free(provider, names)
+        if entry:
+            for bucket in ("input", "cache_read", "output"):
+                era.figures["", 0, bucket] = Fraction(0)
+                origin["", 0, bucket] = {"override"}
+            settled.append(("free", {"choice": entry["source"]}))
 
     @staticmethod
     def overrule(era, origin, settled, second):

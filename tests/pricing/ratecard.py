@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes pricing/card.json from genai-prices and litellm; docs/card.md has the format.
 
-usage: ratecard.py [--schema base|full] [--base CARD] [--out CARD] [--report FILE]
-                   [--overrides FILE]
+usage: ratecard.py [--base CARD] [--out CARD] [--report FILE] [--overrides FILE]
 
 A price on which the two disagree, and that pricing/overrides.json does not settle, is printed, and
 the exit status is then 1. What the card of before says stays: a price that changed is a new row.
@@ -19,11 +18,10 @@ from pathlib import Path
 import names
 import rows
 from merge import GENAI, LITELLM, Merged, Merger, Overrides, field_name
-from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names
+from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names, pattern_names
 
 ROOT = Path(__file__).resolve().parents[2]
 BY = {source: f"{source} {version}" for source, version in VERSIONS.items()}
-SCHEMA = "base"  # of the card that is compiled in: what its reader knows
 SOURCE_MAX = 1000
 # What a row of a closed provider may get in a tier that it has: the rest was left out by hand.
 OPEN_BUCKETS = {
@@ -87,6 +85,12 @@ class Catalogue:
         for provider in sorted(providers):
             self.models += distinct(self.provider(provider))
 
+    def pattern_names(self, provider, model):
+        """Names of a model that lists none: those of its rule, or its own."""
+        found = pattern_names(model)
+        found = [name for name in found if self.genai.find(provider, name) is model]
+        return found or [model.id] * (self.genai.find(provider, model.id) is None)
+
     def conditions(self, provider, name, model):
         found = set()
         listed = [n.lower() for n in [*equal_names(model), model.id]]
@@ -106,6 +110,8 @@ class Catalogue:
             for name in dict.fromkeys([model.id, *equal_names(model)]):
                 if self.genai.find(provider, name) is model:
                     named[model.id].append(name)
+            if not named[model.id]:
+                named[model.id] = self.pattern_names(provider, model)
         alone = []
         for name in sorted(told):
             model = self.genai.find(provider, name)
@@ -132,8 +138,6 @@ class Catalogue:
         home = next((k for k in groups if k.lower() == model.id.lower()), None)
         if home is None and len(groups) == 1:
             home = next(iter(groups))
-        if not listed:
-            self.unpriced.append((provider, model.id, "known by a pattern only"))
         made = []
         for known, members in groups.items():
             merged, before = self.known(provider, model, known, members, told[known])
@@ -152,7 +156,7 @@ class Catalogue:
                 twin.merged.group = [*twin.merged.group, *one.merged.group]
         for one in found.values():
             if not one.merged.era.figures and not past and not future:
-                self.unpriced.append((provider, one.name(), "no price"))
+                self.leave_out(provider, one.names, one.merged)
         return [m for m in found.values() if m.merged.era.figures or m.past or m.future]
 
     def known(self, provider, model, known, members, era):
@@ -169,12 +173,20 @@ class Catalogue:
         (merged.era.start,) = starts
         return merged, [now]
 
+    def leave_out(self, provider, members, merged):
+        """Say why names have no row."""
+        for name in dict.fromkeys(members):
+            why = self.litellm.unpriced.get((provider, name), "no price in either package")
+            if merged.settled:
+                why = "contradicted, and not settled for a price"
+            self.unpriced.append((provider, name, why))
+
     def single(self, provider, name, era):
         """A model that litellm alone knows."""
         members = [name, *self.litellm.aliases.get((provider, name), [])]
         merged = self.merger.merge(provider, members, None, era, {"alone"})
         if not merged.era.figures:
-            self.unpriced.append((provider, name, "no price"))
+            self.leave_out(provider, members, merged)
             return None
         return Model(provider, merged, preferred=name)
 
@@ -329,14 +341,10 @@ class Builder:
         written = []
         for era, source, checked, end in eras:
             row = self.writer.row(model.provider, name, aliases, era, source, checked, end)
-            # without hours a row would be wrong at some of them
-            hidden = era.windows and not self.writer.full
-            if hidden:
-                self.writer.left_out.append((model.provider, name, "hours", era.start or ""))
-            if (hidden or row is None) and written and "end" not in written[-1] and era.start:
-                written[-1]["end"] = era.start
-            if row is not None and not hidden:
+            if row is not None:
                 written.append(row)
+            elif written and "end" not in written[-1] and era.start:
+                written[-1]["end"] = era.start
         self.rows += written
 
     def eras(self, model, before):
@@ -353,7 +361,7 @@ class Builder:
         old.sort(key=lambda item: item[0].start or "")
         begun = [item for item in old if (item[0].start or "") <= today]
         last = begun[-1]
-        new = self.writer.known(model.merged.era)
+        new = model.merged.era
         differ = contradicts(last[0], new)
         if (new.start or "") > (last[0].start or ""):
             self.changes.append(f"{model.provider}/{before[0]['model']}: from {new.start}")
@@ -432,17 +440,20 @@ def report(catalogue, builder, size):
         yield f"{provider}/{model} {region}"
     yield ""
     yield "## Models without a price"
-    for provider, model, why in sorted(catalogue.unpriced):
-        yield f"{provider}/{model}: {why}"
+    unpriced = dict(catalogue.litellm.unpriced)
+    unpriced.update({(provider, model): why for provider, model, why in catalogue.unpriced})
+    named = {(row["provider"], n) for row in builder.rows for n in rows.all_names(row)}
+    for (provider, model), why in sorted(unpriced.items()):
+        if (provider, model) not in named:
+            yield f"{why}: {provider}/{model}"
     yield ""
-    yield "## Left out by the schema, or not to be written"
+    yield "## Figures that no card can say"
     for item in builder.writer.left_out:
         yield " ".join(map(str, item))
 
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--schema", choices=["base", "full"], default=SCHEMA)
     options.add_argument("--base", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--out", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--report", type=Path, default=ROOT / "build/ratecard-report.txt")
@@ -450,9 +461,7 @@ def main():
     options = options.parse_args()
     overrides = Overrides(options.overrides)
     catalogue = Catalogue(overrides)
-    builder = Builder(
-        overrides, rows.Writer(options.schema == "full"), json.loads(options.base.read_text())
-    )
+    builder = Builder(overrides, rows.Writer(), json.loads(options.base.read_text()))
     for model in catalogue.models:
         builder.add(model)
     builder.finish()

@@ -28,8 +28,6 @@ KEYS = [
 ]
 ALIASES_MAX = 64
 VARIANTS_MAX = 64
-# What a card's reader of before variants and hours does not know.
-FULL_BUCKETS = {"output_video", "sessions", "grounding"}
 MODALITIES = {
     "input_image": "input",
     "input_video": "input",
@@ -40,25 +38,10 @@ MODALITIES = {
 
 
 class Writer:
-    """Writes eras as rows; schema "base" leaves out what today's reader refuses."""
+    """Writes eras as rows."""
 
-    def __init__(self, full):
-        self.full = full
+    def __init__(self):
         self.left_out = []
-
-    def known(self, era):
-        """What of an era the schema has words for."""
-        if self.full:
-            return era
-        copy = Era(era.start)
-        copy.windows, copy.regions, copy.blocked = era.windows, era.regions, era.blocked
-        copy.unsaid = era.unsaid
-        copy.figures = {
-            k: v
-            for k, v in era.figures.items()
-            if not k[0].startswith("variant:") and k[2] not in FULL_BUCKETS
-        }
-        return copy
 
     def prices(self, row, era, scope, above):
         """A complete list of prices for a scope and a context."""
@@ -68,10 +51,10 @@ class Writer:
             if not s and not a and (bucket in f.FEES or above and bucket not in f.TOKENS):
                 base.setdefault(bucket, value)
         for bucket in f.BUCKETS:
-            if bucket not in base or not self.full and bucket in FULL_BUCKETS:
+            if bucket not in base:
                 continue
             price = f.price(bucket, base[bucket])
-            if price is None or not self.full and not f.whole(base[bucket]):
+            if price is None:
                 self.left_out.append((row["provider"], row["model"], scope, bucket))
                 continue
             found[bucket] = price
@@ -138,20 +121,15 @@ class Writer:
                     "prices": self.prices(row, lone, scope, 0)
                 }
         assert len(variants) <= VARIANTS_MAX
-        if variants and self.full:
+        if variants:
             row["variants"] = variants
-        elif variants:
-            self.left_out.append((row["provider"], row["model"], "variants", len(variants)))
-        if era.windows and self.full:
-            rules = []
-            for start, end, days in era.windows:
-                # a day is two windows, as one of no length says nothing
-                spans = [("00:00", "12:00"), ("12:00", "00:00")] if start == end else [(start, end)]
-                for first, last in spans:
-                    rule = {"zone": "UTC", "from": first, "to": last}
-                    if days:
-                        rule["days"] = list(days)
-                    rules.append({**rule, **self.scope(row, era, "hours")})
+        rules = []
+        for start, end, days in era.windows:
+            rule = {"zone": "UTC", "from": start, "to": "24:00" if end == "00:00" else end}
+            if days:
+                rule["days"] = list(days)
+            rules.append({**rule, **self.scope(row, era, "hours")})
+        if rules:
             row["hours"] = rules
 
     def regions(self, row, era):
@@ -162,15 +140,7 @@ class Writer:
                 if name not in era.unsaid:
                     known.setdefault(name, Fraction(1))
         for name, multiplier in sorted(known.items()):
-            if name == "*" and not self.full:
-                continue
-            exact = all(
-                f.whole(value * multiplier)
-                for (_, _, bucket), value in era.figures.items()
-                if bucket in f.TOKENS
-            )
-            if self.full or exact:
-                regions[name] = {"multiplier": f.decimal(Fraction(multiplier))}
+            regions[name] = {"multiplier": f.decimal(Fraction(multiplier))}
         if (known or era.unsaid) and not regions:
             regions["global"] = {"multiplier": "1"}
         if regions:
@@ -194,6 +164,10 @@ def named(era, model):
             bucket = "cache_write_5m"
         copy.figures[scope, above, bucket] = value
     return copy
+
+
+def all_names(row):
+    return [row["model"], *row.get("aliases", ())]
 
 
 def billed_as(provider, model, era):
@@ -224,7 +198,11 @@ def read_row(row):
     for rule in row.get("hours", ()):
         scopes["hours"] = rule
         era.windows.append(
-            (rule["from"], rule["to"], tuple(rule["days"]) if "days" in rule else None)
+            (
+                rule["from"],
+                rule["to"].replace("24:00", "00:00"),
+                tuple(rule["days"]) if "days" in rule else None,
+            )
         )
     for scope, content in scopes.items():
         lists = [(0, content["prices"])]
@@ -239,18 +217,10 @@ def read_row(row):
                     continue
                 key = scope, above, swap.get(bucket, bucket)
                 era.figures[key] = f.figure_of(bucket, price)
-    era.windows = whole_days(era.windows)
+    era.windows.sort(key=str)
     for name, region in row.get("regions", {}).items():
         era.regions[name] = Fraction(region["multiplier"])
     return era
-
-
-def whole_days(windows):
-    """Two halves of a day as the day that they were."""
-    halves = {("00:00", "12:00"): 0, ("12:00", "00:00"): 1}
-    days = {w[2] for w in windows if w[:2] in halves}
-    kept = [w for w in windows if w[:2] not in halves]
-    return sorted(kept + [("00:00", "00:00", d) for d in days], key=str)
 
 
 def text(card):

@@ -11,7 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from genai_prices.data import providers
-from genai_prices.types import ClauseEquals, ClauseOr, StartDateConstraint, TimeOfDateConstraint
+from genai_prices.types import (
+    ClauseContains,
+    ClauseEquals,
+    ClauseOr,
+    ClauseStartsWith,
+    StartDateConstraint,
+    TimeOfDateConstraint,
+)
 
 import names
 from figures import TOKENS, exact, of_pixels, period
@@ -178,8 +185,22 @@ def day_windows(windows):
 
 def equal_names(model):
     """The names that a model's match rule lists one by one."""
-    clauses = model.match.or_ if isinstance(model.match, ClauseOr) else [model.match]
-    return [clause.equals for clause in clauses if isinstance(clause, ClauseEquals)]
+    return [clause.equals for clause in clauses(model) if isinstance(clause, ClauseEquals)]
+
+
+def clauses(model):
+    return model.match.or_ if isinstance(model.match, ClauseOr) else [model.match]
+
+
+def pattern_names(model):
+    """What a model's match rule has whole names in, where it lists none: not "name-"."""
+    found = []
+    for clause in clauses(model):
+        if isinstance(clause, ClauseStartsWith):
+            found.append(clause.starts_with)
+        elif isinstance(clause, ClauseContains):
+            found.append(clause.contains)
+    return [name for name in found if name[-1].isalnum()]
 
 
 # ---- litellm ----
@@ -216,10 +237,29 @@ FIELD = re.compile(
 # Read by name below, or no price of a usage.
 ELSEWHERE = re.compile(
     r"input_cost_per_(query|second|character|pixel|image|token_cache_hit)"
-    r"|output_cost_per_(image|pixel|character|second(_.+)?|image_.+)"
+    r"|input_cost_per_(audio|video)_per_second"
+    r"|output_cost_per_(image|pixel|character|second(_.+)?|video_per_second|image_.+)"
     r"|annotation_cost_per_page|search_context_cost_per_query|(input|output)_dbu_cost_per_token"
 )
 SPEECH = {"audio_transcription", "audio_speech", "realtime", "video_generation"}
+# What an image is made in, where a source has a price of a pixel for all sizes.
+PIXEL_SIZES = [
+    (256, 256),
+    (512, 512),
+    (768, 768),
+    (768, 1024),
+    (1024, 768),
+    (768, 1344),
+    (1344, 768),
+    (1024, 1024),
+    (1024, 1536),
+    (1536, 1024),
+    (1024, 1792),
+    (1792, 1024),
+    (1440, 1440),
+    (1536, 1536),
+    (2048, 2048),
+]
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -237,6 +277,11 @@ class Entry:
         return value if isinstance(value, (int, float)) and value else None
 
 
+    def priced(self):
+        """The fields that have a price."""
+        return [field for field, value in self.fields.items() if "cost" in field and value]
+
+
 class Litellm:
     def __init__(self):
         folder = Path(find_spec("litellm").submodule_search_locations[0])
@@ -251,6 +296,7 @@ class Litellm:
         self.keys = {}  # (provider, model) -> its first key in the table
         self.deprecated = set()
         self.dropped = set()  # (provider, model) of which a figure is not taken
+        self.unpriced = {}  # (provider, model) -> why there is no figure
         self.read()
 
     def read(self):
@@ -259,10 +305,14 @@ class Litellm:
             if key == "sample_spec" or "litellm_provider" not in fields:
                 continue
             entry = Entry(key, fields)
+            whose = entry.name.provider, entry.name.model
             if entry.name.committed:
                 self.unmapped["provisioned by the month"] += 1
+                self.unpriced[whose] = "provisioned by the month"
                 continue
             era = self.read_entry(entry)
+            if not era.figures and entry.priced():
+                self.unpriced[whose] = "a price that no bucket has: " + ", ".join(entry.priced())
             if entry.name.region:
                 regional.append((entry, era))
                 continue
@@ -396,11 +446,10 @@ class Litellm:
             era.figures["variant:annotated", 0, "pages"] = exact(page)
 
     def read_audio(self, entry, era, scope):
-        seconds = [
-            entry.number(f"{side}_cost_per_second")
-            for side in ("input", "output")
-            if entry.number(f"{side}_cost_per_second") is not None
-        ]
+        fields = ["input_cost_per_second", "output_cost_per_second"]
+        fields += ["output_cost_per_video_per_second"]
+        # one price on both sides is that of a second which is heard and written
+        seconds = list({entry.number(f): 0 for f in fields if entry.number(f) is not None})
         if seconds and (entry.mode not in SPEECH or len(seconds) > 1):
             self.unmapped["price of a second of a server, or of two sides"] += 1
         elif seconds:
@@ -410,6 +459,11 @@ class Litellm:
             if match and entry.number(field) is not None:
                 key = f"variant:{match.group(1).lower()}", 0, "milliseconds"
                 era.figures[key] = period(entry.number(field)) / 1000
+        for kind in ("audio", "video"):
+            value = entry.number(f"input_cost_per_{kind}_per_second")
+            by_length = any(f"{kind}_per_second_above" in field for field in entry.fields)
+            if value is not None and ("", 0, f"input_{kind}") not in era.figures and not by_length:
+                era.figures[f"variant:{kind}", 0, "milliseconds"] = period(value) / 1000
         sides = [entry.number(f"{side}_cost_per_character") for side in ("input", "output")]
         if sides[0] is not None and sides[1] is None:
             era.figures[scope, 0, "characters"] = exact(sides[0])
@@ -418,6 +472,9 @@ class Litellm:
 
     def read_images(self, entry, era, scope):
         """Images that are made; where their tokens have a price it is that which is billed."""
+        shown = entry.number("input_cost_per_image")
+        if entry.mode == "embedding" and shown is not None:
+            era.figures["", 0, "images"] = exact(shown)
         made = entry.mode in ("image_generation", "image_edit")
         if not made or any(b == "output_image" for _, _, b in era.figures):
             return
@@ -434,6 +491,10 @@ class Litellm:
                 self.unmapped["price of a pixel that is no price of an image"] += 1
             else:
                 era.figures[scope, 0, "images"] = image
+        elif pixel is not None:
+            for width, height in PIXEL_SIZES:
+                key = f"variant:{width}x{height}", 0, "images"
+                era.figures[key] = exact(pixel) * width * height
         for field in entry.fields:
             match = re.fullmatch(r"output_cost_per_image_(\d\S*)", field)
             if match and entry.number(field) is not None:
