@@ -111,3 +111,46 @@ def test_a_tag_is_a_short_text(bench):
     for tag in ("", "x" * 257, "a\nb"):
         done = bench.tollspan("run", "--tag=" + tag, "--", "/bin/true")
         assert done.returncode == 125 and "--tag" in done.stderr
+
+
+def test_history_is_priced_by_its_tag_and_key(bench):
+    """A row for a tag, a discount for a key: both hold for what was called with them."""
+    ran = bench.run("preload", CURL, options=("--tag=team x",)).ok()
+    paid = [c for c in ran.calls if c.get(COST) and c["gen_ai.provider.name"] == "openai"]
+    assert paid
+    key = paid[0]["tollspan.key.fingerprint"]
+    prices = {bucket: "1" for bucket in (*FREE, "web_search")}
+    path = card(bench.folder / "card.json", prices, provider="openai")
+    text = json.loads(path.read_text())
+    for row in text["rows"]:
+        row["only"] = {"tag": "team x"}
+        row["model"] = paid[0]["gen_ai.response.model"]
+    text["rows"] = text["rows"][:1]
+    text["discounts"] = [
+        {
+            "provider": "openai",
+            "key": key,
+            "factor": "0.5",
+            "source": "annex C",
+            "checked": "2026-11-27",
+        }
+    ]
+    path.write_text(json.dumps(text))
+    done = bench.tollspan(
+        "reprice", "--since=1h", "--ledger=%s" % bench.ledger, "--card", path, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    done = bench.tollspan(
+        "report", "--ledger=%s" % bench.ledger, "--pricing=latest", "--json", "--since=1h"
+    )
+    now = {c["span_id"]: c for c in json.loads(done.stdout, parse_float=Decimal)["calls"]}
+    repriced = 0
+    for call in paid:
+        if call["gen_ai.response.model"] != text["rows"][0]["model"]:
+            assert now[call["span_id"]][COST] == Decimal(str(call[COST])) / 2
+            continue
+        tokens = call["gen_ai.usage.input_tokens"] + call["gen_ai.usage.output_tokens"]
+        if call.get("openai.response.service_tier", "default") == "default":
+            assert now[call["span_id"]][COST] == Decimal(tokens) / 1000000 / 2, call
+            repriced += 1
+    assert repriced
