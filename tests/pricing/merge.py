@@ -43,6 +43,8 @@ class Overrides:
         self.closed = content["closed"]
         self.entries = content["settled"]
         self.gratis = content["free"]
+        self.uplifts = content["uplifts"]
+        self.currencies = content["currencies"]
         self.used = [[] for _ in self.entries]
         self.open = []
         for entry in self.entries:

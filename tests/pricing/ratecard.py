@@ -16,7 +16,9 @@ from datetime import date
 from pathlib import Path
 
 import names
+import regions
 import rows
+from convert import Conversions
 from merge import GENAI, LITELLM, Merged, Merger, Overrides, field_name
 from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names, pattern_names
 
@@ -75,6 +77,8 @@ class Catalogue:
         today = date.fromisoformat(overrides.checked)
         self.overrides = overrides
         self.genai, self.litellm = GenaiPrices(today), Litellm()
+        self.conversions = Conversions(overrides)
+        self.conversions.litellm(self.litellm.models)
         self.merger = Merger(overrides)
         self.counts = collections.Counter()
         self.unpriced = []
@@ -84,6 +88,11 @@ class Catalogue:
             providers |= set(names.genai_providers(identity))
         for provider in sorted(providers):
             self.models += distinct(self.provider(provider))
+
+    def eras(self, model, provider):
+        """What genai-prices says of a model."""
+        eras = self.genai.eras(model, provider)
+        return self.conversions.genai(provider, model.id, eras)
 
     def pattern_names(self, provider, model):
         """Names of a model that lists none: those of its rule, or its own."""
@@ -110,6 +119,10 @@ class Catalogue:
             for name in dict.fromkeys([model.id, *equal_names(model)]):
                 if self.genai.find(provider, name) is model:
                     named[model.id].append(name)
+            if model.id.startswith("global."):
+                # the plain name is of a region, so that it could not say what global costs
+                known = self.pattern_names(provider, model)
+                named[model.id] += [n for n in known if n.startswith("global.")]
             if not named[model.id]:
                 named[model.id] = self.pattern_names(provider, model)
         alone = []
@@ -129,7 +142,7 @@ class Catalogue:
 
     def both(self, provider, model, listed, told, lower):
         """A model of genai-prices, with what litellm says of its names."""
-        past, now, future = self.genai.eras(model, provider)
+        past, now, future = self.eras(model, provider)
         groups = collections.defaultdict(list)
         for name in listed:
             known = name if name in told else lower.get(name.lower())
@@ -163,7 +176,7 @@ class Catalogue:
         """What both say of a name that litellm knows. Return: Merged, and what held before."""
         aliases = self.litellm.aliases.get((provider, known), [])
         members = list(dict.fromkeys([known, *members, *aliases]))
-        _, now, _ = self.genai.eras(model, provider)
+        _, now, _ = self.eras(model, provider)
         conditions = self.conditions(provider, known, model)
         merged = self.merger.merge(provider, members, now, era, conditions)
         starts = {entry["start"] for _, entry in merged.settled if "start" in entry}
@@ -185,6 +198,9 @@ class Catalogue:
         """A model that litellm alone knows."""
         members = [name, *self.litellm.aliases.get((provider, name), [])]
         merged = self.merger.merge(provider, members, None, era, {"alone"})
+        uplift = self.conversions.factor(provider, name)
+        if uplift:
+            merged.settled.append(("standard/input", {"choice": f"litellm × {uplift['factor']}"}))
         if not merged.era.figures:
             self.leave_out(provider, members, merged)
             return None
@@ -303,6 +319,7 @@ def extend(old, new, closed):
 class Builder:
     def __init__(self, overrides, writer, base):
         self.overrides, self.writer = overrides, writer
+        self.conversions = Conversions(overrides)
         self.rows = []
         self.changes, self.refused, self.kept = [], [], []
         self.before = collections.defaultdict(list)
@@ -340,7 +357,10 @@ class Builder:
         eras = self.eras(model, before)
         written = []
         for era, source, checked, end in eras:
-            row = self.writer.row(model.provider, name, aliases, era, source, checked, end)
+            currency = self.conversions.currency(model.provider)
+            row = self.writer.row(
+                model.provider, name, aliases, era, source, checked, end, currency
+            )
             if row is not None:
                 written.append(row)
             elif written and "end" not in written[-1] and era.start:
@@ -389,12 +409,18 @@ class Builder:
             begun[-1] = (last[0], source, checked, last[3])
         return [*begun, *future]
 
-    def finish(self):
-        """Rows of models that neither package knows any more."""
+    def finish(self, catalogue):
+        """Rows of models that neither package knows any more, and the geographies of all."""
         for key, before in self.before.items():
             if key not in self.used:
                 self.rows += before
                 self.kept.append(f"{key[0]}/{key[1]}")
+        known = {}
+        for model in catalogue.models:
+            era = model.merged.era
+            for name in model.merged.group + model.names:
+                known[model.provider, name] = era.regions, era.unsaid
+        regions.assign(self.rows, known)
 
 
 def report(catalogue, builder, size):
@@ -450,6 +476,10 @@ def report(catalogue, builder, size):
     yield "## Figures that no card can say"
     for item in builder.writer.left_out:
         yield " ".join(map(str, item))
+    yield ""
+    yield "## Figures that were converted from another currency, and can not be converted back"
+    for provider, model, key in sorted(set(catalogue.conversions.lost)):
+        yield f"{provider}/{model} {field_name(key)}"
 
 
 def main():
@@ -464,12 +494,15 @@ def main():
     builder = Builder(overrides, rows.Writer(), json.loads(options.base.read_text()))
     for model in catalogue.models:
         builder.add(model)
-    builder.finish()
-    card = rows.text({"version": overrides.checked, "rows": builder.rows})
+    builder.finish(catalogue)
+    card = rows.text(
+        {"version": overrides.checked, "makers": names.MAKERS, "rows": builder.rows}
+    )
     options.report.parent.mkdir(parents=True, exist_ok=True)
     lines = list(report(catalogue, builder, len(card.encode())))
     options.report.write_text("\n".join(lines) + "\n")
     errors = [f"not settled: {d}" for d in overrides.open] + list(overrides.errors())
+    errors += catalogue.conversions.errors()
     for line in lines[:4] + errors:
         print(line)
     print(

@@ -77,7 +77,7 @@ class Writer:
             result["context"] = context
         return result
 
-    def row(self, provider, model, aliases, era, source, checked, end=None):
+    def row(self, provider, model, aliases, era, source, checked, end=None, currency="USD"):
         """A row, or None where there is nothing that it could price."""
         row = {"provider": provider, "model": model}
         if aliases:
@@ -86,7 +86,7 @@ class Writer:
             row["start"] = era.start
         if end:
             row["end"] = end
-        row.update(currency="USD", source=source, checked=checked)
+        row.update(currency=currency, source=source, checked=checked)
         era = named(era, model)
         standard = self.scope(row, era, "")
         row["prices"] = standard["prices"]
@@ -105,7 +105,10 @@ class Writer:
         if any(isinstance(tier, str) or tier["prices"] for tier in tiers.values()):
             row["tiers"] = tiers
         self.special(row, era, scopes)
-        self.regions(row, era)
+        if era.regions:
+            row["regions"] = {
+                name: {"multiplier": f.decimal(value)} for name, value in era.regions.items()
+            }
         priced = row["prices"] or "tiers" in row or "variants" in row
         return row if priced else None
 
@@ -131,20 +134,6 @@ class Writer:
             rules.append({**rule, **self.scope(row, era, "hours")})
         if rules:
             row["hours"] = rules
-
-    def regions(self, row, era):
-        regions = {}
-        known = dict(era.regions)
-        if row["provider"] == "aws.bedrock" and (era.regions or era.unsaid):
-            for name in names.AWS_REGIONS:
-                if name not in era.unsaid:
-                    known.setdefault(name, Fraction(1))
-        for name, multiplier in sorted(known.items()):
-            regions[name] = {"multiplier": f.decimal(Fraction(multiplier))}
-        if (known or era.unsaid) and not regions:
-            regions["global"] = {"multiplier": "1"}
-        if regions:
-            row["regions"] = regions
 
 
 def named(era, model):
@@ -228,4 +217,6 @@ def text(card):
     rows = sorted(card["rows"], key=lambda r: (r["provider"], r["model"], r.get("start", "")))
     rows = [{key: row[key] for key in KEYS if key in row} for row in rows]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    return f'{{"schema": 1, "version": "{card["version"]}", "rows": [\n{lines}\n]}}\n'
+    makers = json.dumps(card["makers"])
+    head = f'{{"schema": 1, "version": "{card["version"]}", "makers": {makers}, "rows": ['
+    return f"{head}\n{lines}\n]}}\n"

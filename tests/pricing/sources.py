@@ -520,7 +520,8 @@ class Litellm:
     def read_factors(self, entry, era):
         """Multipliers: of geographies, and of Anthropic's fast mode."""
         special = entry.fields.get("provider_specific_entry") or {}
-        if entry.name.provider == "anthropic":
+        platform = entry.name.model.startswith("claude_platform/")
+        if entry.name.provider == "anthropic" or platform:
             if "us" in special:
                 era.regions["us"] = exact(special["us"])
             if "fast" in special:
@@ -532,6 +533,9 @@ class Litellm:
             value = entry.fields.get(f"regional_processing_uplift_multiplier_{side}")
             if value:
                 era.regions[side] = exact(value)
+        value = entry.fields.get("fedramp_uplift_multiplier")
+        if value and entry.name.provider == "openai":
+            era.regions["fedramp"] = exact(value)
         value = entry.fields.get("regional_endpoint_uplift_multiplier")
         if value:
             era.regions["*"] = exact(value)

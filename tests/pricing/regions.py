@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Geographies of a row: what a request costs there, as a multiple of the row's own prices.
+
+A geography that is not named has no price, but for "*": the same everywhere. What is known is from
+litellm's table; the rules are those that the providers publish:
+
+- Amazon Bedrock: an id without "global." is of a region, and costs 10 % more than global since
+  Claude 4.5; older Claude models cost the same in all regions. Others cost by region, and the list
+  price is that of the United States.
+- Vertex AI: since Claude 4.5 and Gemini 3 an endpoint that is not global costs 10 % more, where the
+  provider says so; what is older, and models of others, cost the same in all regions.
+- OpenAI: eu. and us. hosts cost 10 % more for models since 2026-03-05.
+- Anthropic: inference in the United States costs 10 % more since Claude Opus 4.6; models before it
+  report "not_available".
+"""
+
+import re
+from fractions import Fraction
+
+import figures as f
+import names
+
+ONE = Fraction(1)
+GEOGRAPHIES = "us us-gov eu apac jp au ca in sa me".split()
+US = ["us", "us-east-1", "us-east-2", "us-west-2"]  # the regions of the list price
+OLD_CLAUDE = re.compile(r"claude-(v\d|instant|2)")
+# Claude models before 4.5.
+FLAT_CLAUDE = re.compile(
+    r"claude-(\d(-\d)?-(opus|sonnet|haiku)|(opus|sonnet)-4(-1)?(@|-?2025|$))|claude-[34]-"
+)
+# Google's models since there are endpoints that cost more.
+NEW_GOOGLE = re.compile(r"gemini-([3-9]|omni|nano-banana|robotics)|deep-research|^xai/")
+# OpenAI's models before 2026-03-05.
+OLD_OPENAI = re.compile(
+    r"(ft:)?(ada|babbage|curie|davinci|text-|tts-1|whisper|(gpt-3|gpt-4|o[134]|codex-mini)(?!.*image)"
+    r"|gpt-5(-1|-2|\.[0-3].*)?$|gpt-audio|gpt-realtime(-mini)?$|gpt-image-1|moderation|omni)"
+)
+
+
+class Geography:
+    """known maps (provider, model) to the multipliers that a package tells, and what it can not."""
+
+    def __init__(self, rows, known):
+        self.known = known
+        self.prices = {}
+        for row in rows:
+            for name in [row["model"], *row.get("aliases", ())]:
+                self.prices[row["provider"], name] = token_prices(row)
+
+    def told(self, row):
+        """Multipliers of any of the row's names, and regions that have a price but no multiplier."""
+        found, unsaid = {}, set()
+        for name in [row["model"], *row.get("aliases", ())]:
+            regions, others = self.known.get((row["provider"], name), ({}, set()))
+            for region, value in regions.items():
+                found.setdefault(region, value)
+            unsaid |= others
+        return found, unsaid
+
+    def of(self, row):
+        found, unsaid = self.told(row)
+        rule = {
+            "anthropic": self.anthropic,
+            "aws.bedrock": self.bedrock,
+            "gcp.vertex_ai": self.vertex,
+            "openai": self.openai,
+        }.get(row["provider"])
+        if rule:
+            found = rule(row, found, unsaid)
+        return {region: found[region] for region in sorted(found)}
+
+    def anthropic(self, row, found, _):
+        own = {name: Fraction(r["multiplier"]) for name, r in row.get("regions", {}).items()}
+        return {"not_available": ONE, **own, **found}
+
+    def openai(self, row, found, _):
+        own = {name: Fraction(r["multiplier"]) for name, r in row.get("regions", {}).items()}
+        old = OLD_OPENAI.match(row["model"])
+        return {**({"eu": ONE, "us": ONE} if old else {}), **own, **found}
+
+    def vertex(self, row, found, _):
+        name = row["model"]
+        if found:
+            return found
+        if "claude" in name:
+            return {"*": ONE if FLAT_CLAUDE.search(name) else Fraction(11, 10)}
+        return {} if NEW_GOOGLE.search(name) else {"*": ONE}
+
+    def bedrock(self, row, found, unsaid):
+        name = row["model"]
+        if "claude_platform/" in name:
+            return {"not_available": ONE, **found}
+        if names.AWS_GEOGRAPHY.match(name) or name.startswith("regional."):
+            return {"*": ONE}
+        if self.is_regional(row):
+            if not unsaid:
+                return {"*": ONE, **found}
+            others = {region: ONE for region in names.AWS_REGIONS if region not in unsaid}
+            return {**others, **found}
+        list_price = self.ratio(name, "us") or ONE
+        result = {}
+        if is_multiplier(list_price):
+            result = {region: list_price for region in US if region not in unsaid}
+        for geography in GEOGRAPHIES:
+            ratio = self.ratio(name, geography)
+            if ratio and is_multiplier(ratio):
+                result[geography] = ratio
+        return {**result, **found}
+
+    def is_regional(self, row):
+        """Whether the row's own price is that of any region."""
+        known = [row["model"], *row.get("aliases", ())]
+        if any("claude" in name for name in known):
+            return not OLD_CLAUDE.search(row["model"]) and not row["model"].endswith("-latest")
+        return any(self.ratio(name, "global") == Fraction(10, 11) for name in known)
+
+    def ratio(self, name, geography):
+        """What the geography's own id costs, as a multiple: or None."""
+        own = self.prices.get(("aws.bedrock", name))
+        other = self.prices.get(("aws.bedrock", f"{geography}.{name}"))
+        if not own or not other:
+            return None
+        ratios = {other[key] / own[key] for key in own.keys() & other.keys() if own[key]}
+        if len(ratios) != 1 or own.keys() != other.keys():
+            return None
+        (ratio,) = ratios
+        return ratio
+
+
+def token_prices(row):
+    return {b: f.figure_of(b, p) for b, p in row["prices"].items() if b in f.TOKENS}
+
+
+def assign(rows, known):
+    """Give each row its geographies."""
+    geography = Geography(rows, known)
+    for row in rows:
+        found = geography.of(row)
+        row.pop("regions", None)
+        if found:
+            row["regions"] = {
+                name: {"multiplier": multiplier_text(value)} for name, value in found.items()
+            }
+
+
+def is_multiplier(value):
+    """Whether a card can say it."""
+    return (value * 10**6).denominator == 1
+
+
+def multiplier_text(value):
+    assert is_multiplier(value), value
+    return f.decimal(value)
