@@ -46,9 +46,10 @@ class Conversions:
 
     def litellm(self, models):
         """All that the package says, as published."""
-        for (provider, name), era in models.items():
+        for (provider, name), era in list(models.items()):
             entry = self.factor(provider, name)
             if entry:
+                models.setdefault((provider, f"global.{name}"), copy.deepcopy(era))
                 factor = Fraction(Decimal(entry["factor"]))
                 era.figures = {
                     k: v * factor if k[2] in f.TOKENS else v for k, v in era.figures.items()

@@ -97,6 +97,8 @@ class Catalogue:
     def pattern_names(self, provider, model):
         """Names of a model that lists none: those of its rule, or its own."""
         found = pattern_names(model)
+        if provider == "aws.bedrock":
+            found += [f"anthropic.{name}" for name in found if name.startswith("claude-")]
         found = [name for name in found if self.genai.find(provider, name) is model]
         return found or [model.id] * (self.genai.find(provider, model.id) is None)
 
@@ -119,10 +121,10 @@ class Catalogue:
             for name in dict.fromkeys([model.id, *equal_names(model)]):
                 if self.genai.find(provider, name) is model:
                     named[model.id].append(name)
-            if model.id.startswith("global."):
-                # the plain name is of a region, so that it could not say what global costs
+            if model.id.startswith(("global.", "regional.")):
+                # two models of one name: what its rule has is what requests have
                 known = self.pattern_names(provider, model)
-                named[model.id] += [n for n in known if n.startswith("global.")]
+                named[model.id] += [n for n in known if n not in named[model.id]]
             if not named[model.id]:
                 named[model.id] = self.pattern_names(provider, model)
         alone = []
@@ -420,7 +422,7 @@ class Builder:
             era = model.merged.era
             for name in model.merged.group + model.names:
                 known[model.provider, name] = era.regions, era.unsaid
-        regions.assign(self.rows, known)
+        regions.assign(self.rows, known, catalogue.litellm.orphans)
 
 
 def report(catalogue, builder, size):

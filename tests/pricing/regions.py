@@ -38,10 +38,13 @@ OLD_OPENAI = re.compile(
 
 
 class Geography:
-    """known maps (provider, model) to the multipliers that a package tells, and what it can not."""
+    """known maps (provider, model) to the multipliers that a package tells, and what it can not.
 
-    def __init__(self, rows, known):
-        self.known = known
+    orphans maps it to eras by geography, of a model that the package has for some of them only.
+    """
+
+    def __init__(self, rows, known, orphans):
+        self.known, self.orphans = known, orphans
         self.prices = {}
         for row in rows:
             for name in [row["model"], *row.get("aliases", ())]:
@@ -55,6 +58,13 @@ class Geography:
             for region, value in regions.items():
                 found.setdefault(region, value)
             unsaid |= others
+            for region, era in self.orphans.get((row["provider"], name), {}).items():
+                prices = {b: v for (s, a, b), v in era.figures.items() if not s and not a}
+                ratio = common_ratio(token_prices(row), prices)
+                if ratio and is_multiplier(ratio):
+                    found[region] = ratio
+                else:
+                    unsaid.add(region)
         return found, unsaid
 
     def of(self, row):
@@ -118,22 +128,24 @@ class Geography:
         """What the geography's own id costs, as a multiple: or None."""
         own = self.prices.get(("aws.bedrock", name))
         other = self.prices.get(("aws.bedrock", f"{geography}.{name}"))
-        if not own or not other:
+        if not own or not other or own.keys() != other.keys():
             return None
-        ratios = {other[key] / own[key] for key in own.keys() & other.keys() if own[key]}
-        if len(ratios) != 1 or own.keys() != other.keys():
-            return None
-        (ratio,) = ratios
-        return ratio
+        return common_ratio(own, other)
+
+
+def common_ratio(own, other):
+    """What all prices are multiplied with, or None."""
+    ratios = {other[key] / own[key] for key in own.keys() & other.keys() if own[key]}
+    return ratios.pop() if len(ratios) == 1 else None
 
 
 def token_prices(row):
     return {b: f.figure_of(b, p) for b, p in row["prices"].items() if b in f.TOKENS}
 
 
-def assign(rows, known):
+def assign(rows, known, orphans):
     """Give each row its geographies."""
-    geography = Geography(rows, known)
+    geography = Geography(rows, known, orphans)
     for row in rows:
         found = geography.of(row)
         row.pop("regions", None)

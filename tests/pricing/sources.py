@@ -291,6 +291,7 @@ class Litellm:
         self.unmapped = collections.Counter()
         self.zeros = collections.Counter()
         self.regional = []  # (provider, model, region) that no multiplier can say
+        self.orphans = collections.defaultdict(dict)  # the same without a price for the rest
         self.aliases = collections.defaultdict(list)  # (provider, model) -> names
         self.models = {}  # (provider, model) -> Era
         self.keys = {}  # (provider, model) -> its first key in the table
@@ -323,6 +324,8 @@ class Litellm:
                 self.deprecated.add((entry.name.provider, entry.name.model))
         for entry, era in regional:
             self.add_region(entry, era)
+        for whose in self.orphans:
+            self.models.setdefault(whose, Era())
         for key, fields in self.table.items():
             target = self.table.get(fields.get("alias_of"))
             if not target or "litellm_provider" not in target:
@@ -359,6 +362,8 @@ class Litellm:
             self.regional.append((provider, model, region))
             if standard:
                 standard.unsaid.add(region)
+            else:
+                self.orphans[provider, model][region] = era
 
     def read_entry(self, entry):
         era = Era()
