@@ -100,7 +100,7 @@ class Geography:
         name = row["model"]
         if "claude_platform/" in name:
             return {"not_available": ONE, **found}
-        if names.AWS_GEOGRAPHY.match(name) or name.startswith("regional."):
+        if names.AWS_GEOGRAPHY.match(name):
             return {"*": ONE}
         if self.is_regional(row):
             if not unsaid:
@@ -120,6 +120,8 @@ class Geography:
     def is_regional(self, row):
         """Whether the row's own price is that of any region."""
         known = [row["model"], *row.get("aliases", ())]
+        if row["model"].startswith("regional."):
+            return True
         if any("claude" in name for name in known):
             return not OLD_CLAUDE.search(row["model"]) and not row["model"].endswith("-latest")
         return any(self.ratio(name, "global") == Fraction(10, 11) for name in known)
