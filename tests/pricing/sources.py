@@ -5,7 +5,7 @@ import collections
 import importlib.metadata
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -114,7 +114,7 @@ class GenaiPrices:
                 self.unmapped[f"price variant by {key}"] += 1
                 continue
             # the first date of a tier is when the package learnt of it, so it holds from the
-            # row's start; day is today or later
+            # row's start
             begun = variant.constraint is None or variant.constraint.start_date <= day
             if value in ("default", "web") or value in taken or not begun:
                 continue
@@ -141,8 +141,10 @@ class GenaiPrices:
         now = max(i for i, day in enumerate(days) if day <= self.today)
         if peaks:
             self.read_peaks(peaks, (provider, model.id), found[now])
-        for era, day in list(zip(found, days))[now:]:
-            self.read_variants(model, provider, era, max(day, self.today))
+        for i, era in enumerate(found):
+            # of what was over the tiers of its last day
+            last = days[i + 1] - timedelta(days=1) if i < now else max(days[i], self.today)
+            self.read_variants(model, provider, era, last)
         return found[:now], found[now], found[now + 1 :]
 
     def read_peaks(self, peaks, whose, era):
