@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The card that is compiled in, beside the two packages that it is made of."""
 
+import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from conftest import DEPS, ROOT, TOLLSPAN
 
 PACKAGES = DEPS / "ratecard" / "bin" / "python"
+CARD = ROOT / "pricing" / "card.json"
+OVERRIDES = ROOT / "pricing" / "overrides.json"
+TODAY = json.loads(OVERRIDES.read_text())["checked"]
 
 
 def run(script, *options):
@@ -24,40 +29,209 @@ def run(script, *options):
     )
 
 
-def test_random_usages_cost_what_the_packages_say():
+def ratecard(tmp_path, *options):
+    """The generator's run, with what it writes in tmp_path: card and report."""
+    out = ["--out", tmp_path / "card.json", "--report", tmp_path / "report.txt"]
+    return run("ratecard.py", *out, *options)
+
+
+def rows(path, provider, model):
+    return [
+        row
+        for row in json.loads(path.read_text())["rows"]
+        if row["provider"] == provider and row["model"] == model
+    ]
+
+
+def test_all_cases_and_random_usages_cost_what_the_packages_say():
     """The seed is new in each run, and in the output."""
     done = run("differ.py", "--tollspan", TOLLSPAN, "--usages", 5000)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_card_is_made_again_as_it_is(tmp_path):
-    made = tmp_path / "card.json"
-    done = run("ratecard.py", "--out", made, "--report", tmp_path / "report.txt")
+@pytest.fixture(scope="module", name="fresh")
+def fixture_fresh(tmp_path_factory):
+    """The generator's run on the card as it is: card.json and report.txt."""
+    folder = tmp_path_factory.mktemp("ratecard")
+    done = ratecard(folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert made.read_bytes() == (ROOT / "pricing" / "card.json").read_bytes()
+    return folder
+
+
+def test_the_card_is_made_again_as_it_is(fresh):
+    assert (fresh / "card.json").read_bytes() == CARD.read_bytes()
+    assert CARD.stat().st_size <= 3 * 10**6
+
+
+def test_every_name_of_both_packages_is_found_or_reported(fresh):
+    report = fresh / "report.txt"
+    done = run("coverage.py", "--tollspan", TOLLSPAN, "--report", report)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_name_that_is_not_found_is_an_error(fresh, tmp_path):
+    report = tmp_path / "report.txt"
+    lines = (fresh / "report.txt").read_text().splitlines(keepends=True)
+    report.write_text("".join(line for line in lines if "bedrock/guardrails" not in line))
+    done = run("coverage.py", "--tollspan", TOLLSPAN, "--report", report)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "not found: aws.bedrock/guardrails" in done.stdout
+
+
+def test_every_row_says_where_its_prices_are_from():
+    versions = re.findall(r"^(genai-prices|litellm)==(.+)$", pins(), re.MULTILINE)
+    packages = [f"{name} {version}" for name, version in versions]
+    assert len(packages) == 2
+    for row in json.loads(CARD.read_text())["rows"]:
+        by_hand = row["provider"] in ("openai", "anthropic") and "http" in row["source"]
+        assert by_hand or any(package in row["source"] for package in packages), row
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["checked"]), row
+        assert row["checked"] <= TODAY, row
+
+
+def pins():
+    return (ROOT / "tests" / "env" / "ratecard.txt").read_text()
+
+
+def test_rows_of_a_card_are_in_order():
+    found = json.loads(CARD.read_text())["rows"]
+    keys = [(row["provider"], row["model"], row.get("start", "")) for row in found]
+    assert keys == sorted(set(keys))
+    text = CARD.read_text().splitlines()
+    assert [json.loads(line.rstrip(",")) for line in text[1:-1]] == found
+
+
+def test_a_changed_price_appends_a_row_with_a_start(tmp_path):
+    """A card of before, in which one figure is not that of the packages."""
+    before = tmp_path / "before.json"
+    card = json.loads(CARD.read_text())
+    (row,) = [r for r in card["rows"] if (r["provider"], r["model"]) == ("cohere", "command-a")]
+    packages_price = row["prices"]["input"]
+    row["prices"]["input"] = "123"
+    row["checked"] = "2026-01-01"
+    before.write_text(json.dumps(card))
+    done = ratecard(tmp_path, "--base", before)
+    assert done.returncode == 0, done.stdout + done.stderr
+    old, new = rows(tmp_path / "card.json", "cohere", "command-a")
+    assert "start" not in old and old["prices"]["input"] == "123"
+    assert old["checked"] == "2026-01-01"
+    assert new["start"] == TODAY and new["checked"] == TODAY
+    assert new["prices"] == {**old["prices"], "input": packages_price}
+    changed = f"cohere/command-a: from {TODAY}: standard/input"
+    assert changed in (tmp_path / "report.txt").read_text().splitlines()
+    # to the last row but the new one the card is as it was
+    others = json.loads((tmp_path / "card.json").read_text())["rows"]
+    others.remove(new)
+    assert others == card["rows"]
+
+
+def test_history_is_priced_by_the_row_of_its_day(tmp_path):
+    """The day before a changed price costs what it did."""
+    before = tmp_path / "before.json"
+    card = json.loads(CARD.read_text())
+    (row,) = [r for r in card["rows"] if (r["provider"], r["model"]) == ("cohere", "command-a")]
+    packages_price = row["prices"]["input"]
+    row["prices"]["input"] = "123"
+    before.write_text(json.dumps(card))
+    assert ratecard(tmp_path, "--base", before).returncode == 0
+    usage = {
+        "gen_ai.provider.name": "cohere",
+        "gen_ai.request.model": "command-a",
+        "gen_ai.usage.input_tokens": 1_000_000,
+    }
+    lines = [json.dumps({**usage, "time": day}) for day in ("2026-11-26", TODAY)]
+    done = subprocess.run(
+        [str(TOLLSPAN), "price", "--card", str(tmp_path / "card.json"), "--stdin"],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["gen_ai.usage.cost"] == 123
+    assert second["gen_ai.usage.cost"] == float(packages_price)
 
 
 def test_what_nothing_settles_is_an_error(tmp_path):
     """Without one of the overrides: its disagreements are printed, and no card is written."""
     overrides = tmp_path / "overrides.json"
-    text = (ROOT / "pricing" / "overrides.json").read_text()
-    lines = [line for line in text.splitlines() if '"provider": "zhipuai"' not in line]
-    # the line before the end has no comma
-    lines[-2] = lines[-2].rstrip(",")
-    overrides.write_text("\n".join(lines))
-    made = tmp_path / "card.json"
-    report = tmp_path / "report.txt"
-    done = run("ratecard.py", "--overrides", overrides, "--out", made, "--report", report)
+    content = json.loads(OVERRIDES.read_text())
+    content["settled"] = [e for e in content["settled"] if e["provider"] != "ovhcloud"]
+    overrides.write_text(json.dumps(content))
+    done = ratecard(tmp_path, "--overrides", overrides)
     assert done.returncode == 1, done.stderr
-    assert "not settled: zhipuai/glm-5.3 standard/input" in done.stdout
-    assert not made.exists()
+    both = r"not settled: ovhcloud/\S+ standard/input: genai-prices [\d.]+/M, litellm [\d.]+/M"
+    assert re.search(both, done.stdout), done.stdout
+    assert not (tmp_path / "card.json").exists()
 
 
-def test_an_override_that_settles_nothing_is_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("settled", "settles 0, not any: "),
+        ("free", "nothing that has no price: "),
+        ("uplifts", "no price that is another's: "),
+    ],
+)
+def test_an_override_of_nothing_is_an_error(tmp_path, section, said):
     overrides = tmp_path / "overrides.json"
-    text = (ROOT / "pricing" / "overrides.json").read_text()
-    overrides.write_text(text.replace('"provider": "ovhcloud"', '"provider": "no-such"'))
-    report = tmp_path / "report.txt"
-    done = run("ratecard.py", "--overrides", overrides, "--out", tmp_path / "c", "--report", report)
+    content = json.loads(OVERRIDES.read_text())
+    content[section].append({**content[section][0], "model": "no-such"})
+    overrides.write_text(json.dumps(content))
+    done = ratecard(tmp_path, "--overrides", overrides)
     assert done.returncode == 1, done.stderr
-    assert 'settles 0, not any: {"provider": "no-such"' in done.stdout
+    assert said in done.stdout
+
+
+GEOGRAPHIES = [
+    # provider, model, geography, price of a million input tokens: by the providers' pages
+    ("aws.bedrock", "global.anthropic.claude-opus-4-6-v1", "us-east-1", 5),
+    ("aws.bedrock", "us.anthropic.claude-opus-4-6-v1", "us-east-1", 5.5),
+    ("aws.bedrock", "anthropic.claude-opus-4-6-v1", None, 5.5),
+    ("aws.bedrock", "anthropic.claude-opus-4-6-v1", "eu-west-1", 5.5),
+    ("aws.bedrock", "jp.anthropic.claude-sonnet-4-5-20250929-v1:0", None, 3.3),
+    ("aws.bedrock", "anthropic.claude-opus-4-20250514-v1:0", "eu-west-1", 15),
+    ("aws.bedrock", "amazon.nova-pro-v1:0", "us-west-2", 0.8),
+    ("aws.bedrock", "amazon.nova-pro-v1:0", "me-central-1", None),
+    ("gcp.vertex_ai", "claude-opus-4-6", "global", 5),
+    ("gcp.vertex_ai", "claude-opus-4-6", "us-east5", 5.5),
+    ("gcp.vertex_ai", "claude-3-5-haiku", "us-east5", 0.8),
+    ("gcp.vertex_ai", "gemini-2.5-flash", "europe-west4", 0.3),
+    ("openai", "gpt-5.4", "eu", 2.75),
+    ("openai", "gpt-5.4", None, 2.5),
+    ("openai", "gpt-4o", "eu", 2.5),
+    ("openai", "gpt-4o", "somewhere", None),
+    ("anthropic", "claude-opus-4-6", "us", 5.5),
+    ("anthropic", "claude-opus-4-6", "global", 5),
+    ("anthropic", "claude-opus-4-6", "not_available", 5),
+    ("anthropic", "claude-opus-4-5", "not_available", 5),
+    ("anthropic", "claude-opus-4-5", "us", None),
+]
+
+
+def test_geographies_cost_what_the_providers_publish():
+    lines = [
+        json.dumps(
+            {
+                "gen_ai.provider.name": provider,
+                "gen_ai.request.model": model,
+                "gen_ai.usage.input_tokens": 100_000,
+                "time": TODAY,
+                **({"tollspan.region": region} if region else {}),
+            }
+        )
+        for provider, model, region, _ in GEOGRAPHIES
+    ]
+    done = subprocess.run(
+        [str(TOLLSPAN), "price", "--stdin"],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    said = [
+        (*case[:3], a.get("gen_ai.usage.cost") and round(a["gen_ai.usage.cost"] * 10, 9))
+        for case, a in zip(GEOGRAPHIES, answers)
+    ]
+    assert said == GEOGRAPHIES

@@ -63,9 +63,7 @@ def usage(provider, model):
 
 def unknown(tollspan, asked):
     """The names of which the program has no row."""
-    text = "".join(
-        usage(p, m) + "\n" for p, m in asked
-    )
+    text = "".join(usage(p, m) + "\n" for p, m in asked)
     done = subprocess.run(
         [str(tollspan), "price", "--stdin"], input=text, capture_output=True, text=True, check=False
     )

@@ -305,7 +305,10 @@ def check_list(options, found):
     lines = [] if options.write else list(changes(differences.entries, entries))
     for line in lines[: 2 * options.show]:
         print(line)
-    print(f"{len(found)} cases differ, in {len(entries)} entries; {len(lines)} lines are not as listed")
+    print(
+        f"{len(found)} cases differ, in {len(entries)} entries; "
+        f"{len(lines)} lines are not as listed"
+    )
     return not lines
 
 

@@ -76,7 +76,7 @@ def exact(value):
 
 
 def part_of(value):
-    """A third, a seventh, … of a short decimal, which value is but for a double's error; or None."""
+    """A third, a seventh, … of a short decimal, cut as a double, without the cut; or None."""
     for part in PARTS[1:]:
         whole = round_digits(value * part, PART_DIGITS)
         if abs(whole / part - value) <= value * DOUBLE_ERROR:

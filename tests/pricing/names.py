@@ -43,10 +43,11 @@ LITELLM = {
 
 # Providers that sell models of their own, in the order in which they are asked for a model.
 MAKERS = (
-    "openai anthropic gcp.gemini gcp.vertex_ai mistral_ai x_ai deepseek cohere perplexity moonshot_ai "
-    "zai minimax dashscope qwencloud zhipuai voyageai jina_ai ai21 meta amazon_nova xiaomi_mimo tencent "
-    "arcee inception morph stability black_forest_labs recraft runwayml elevenlabs assemblyai deepgram "
-    "soniox ibm.watsonx.ai aws.bedrock azure.ai.openai azure.ai.inference groq"
+    "openai anthropic gcp.gemini gcp.vertex_ai mistral_ai x_ai deepseek cohere perplexity "
+    "moonshot_ai zai minimax dashscope qwencloud zhipuai voyageai jina_ai ai21 meta amazon_nova "
+    "xiaomi_mimo tencent arcee inception morph stability black_forest_labs recraft runwayml "
+    "elevenlabs assemblyai deepgram soniox ibm.watsonx.ai aws.bedrock azure.ai.openai "
+    "azure.ai.inference groq"
 ).split()
 
 # What litellm puts before a model's name where that is not the litellm_provider itself.

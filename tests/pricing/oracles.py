@@ -124,7 +124,9 @@ class GenaiPrices:
         """The days on which prices change, or tiers begin."""
         model = self.named(provider, name)
         found = self.constraints(provider, name)
-        found += [v.constraint for v in getattr(model, "price_variants", None) or () if v.constraint]
+        found += [
+            v.constraint for v in getattr(model, "price_variants", None) or () if v.constraint
+        ]
         return {c.start_date.isoformat() for c in found if hasattr(c, "start_date")}
 
     def has_hours(self, provider, name):

@@ -497,9 +497,7 @@ def main():
     for model in catalogue.models:
         builder.add(model)
     builder.finish(catalogue)
-    card = rows.text(
-        {"version": overrides.checked, "makers": names.MAKERS, "rows": builder.rows}
-    )
+    card = rows.text({"version": overrides.checked, "makers": names.MAKERS, "rows": builder.rows})
     options.report.parent.mkdir(parents=True, exist_ok=True)
     lines = list(report(catalogue, builder, len(card.encode())))
     options.report.write_text("\n".join(lines) + "\n")

@@ -32,7 +32,8 @@ FLAT_CLAUDE = re.compile(
 NEW_GOOGLE = re.compile(r"gemini-([3-9]|omni|nano-banana|robotics)|deep-research|^xai/")
 # OpenAI's models before 2026-03-05.
 OLD_OPENAI = re.compile(
-    r"(ft:)?(ada|babbage|curie|davinci|text-|tts-1|whisper|(gpt-3|gpt-4|o[134]|codex-mini)(?!.*image)"
+    r"(ft:)?(ada|babbage|curie|davinci|text-|tts-1|whisper"
+    r"|(gpt-3|gpt-4|o[134]|codex-mini)(?!.*image)"
     r"|gpt-5(-1|-2|\.[0-3].*)?$|gpt-audio|gpt-realtime(-mini)?$|gpt-image-1|moderation|omni)"
 )
 
@@ -51,7 +52,7 @@ class Geography:
                 self.prices[row["provider"], name] = token_prices(row)
 
     def told(self, row):
-        """Multipliers of any of the row's names, and regions that have a price but no multiplier."""
+        """Multipliers of any of the row's names, and regions that no multiplier says."""
         found, unsaid = {}, set()
         for name in [row["model"], *row.get("aliases", ())]:
             regions, others = self.known.get((row["provider"], name), ({}, set()))

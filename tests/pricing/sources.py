@@ -278,7 +278,6 @@ class Entry:
         value = self.fields.get(field)
         return value if isinstance(value, (int, float)) and value else None
 
-
     def priced(self):
         """The fields that have a price."""
         return [field for field, value in self.fields.items() if "cost" in field and value]
