@@ -139,7 +139,7 @@ void price_compare_text(FILE *out, const struct price_compare *compare)
 		fprintf(out, "%16s %-3s  %10s\n", pricing_amount_text(result->amount, amount),
 			result->currency, ratio_text(compare, result, ratio) ? ratio : "-");
 	}
-	fprintf(out, "\ncard    %s\n", pricing_card_version(compare->card));
+	fprintf(out, "\ncard      %s\n", pricing_card_version(compare->card));
 }
 
 /* ---- JSON ---- */

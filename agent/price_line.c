@@ -148,6 +148,10 @@ static int read_line(const struct reader *reader, int64_t now_ns)
 	if (r >= 0)
 		r = read_text(reader, "tollspan.variant", &charge->variant);
 	if (r >= 0)
+		r = read_text(reader, "tollspan.key.fingerprint", &charge->key);
+	if (r >= 0)
+		r = read_text(reader, "tollspan.tag", &charge->tag);
+	if (r >= 0)
 		r = read_time(reader, now_ns);
 	if (r < 0)
 		return r;

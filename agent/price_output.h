@@ -8,7 +8,8 @@
 
 #include "pricing/pricing.h"
 
-/** price_output_text - bucket, quantity, rate and amount of each line, total, row and source. */
+/** price_output_text - bucket, quantity, rate and amount of each line, total, and where it is from.
+ */
 void price_output_text(FILE *out, const struct pricing_card *card,
 		       const struct pricing_charge *charge, const struct pricing_result *result);
 

@@ -181,6 +181,159 @@ def test_price_takes_the_parts_out(bench, all_buckets):
     assert told[COST] == sum(rates[name] * n for name, n in {**parts, **left}.items())
 
 
+ATTRIBUTES = {
+    "input": INPUT,
+    "output": OUTPUT,
+    "cache-read": "gen_ai.usage.cache_read.input_tokens",
+    "cache-write": "gen_ai.usage.cache_creation.input_tokens",
+    "cache-write-5m": "tollspan.usage.cache_creation_5m",
+    "cache-write-1h": "tollspan.usage.cache_creation_1h",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens",
+    "web-search": "tollspan.usage.requests.web_search",
+    "web-fetch": "tollspan.usage.requests.web_fetch",
+    "file-search": "tollspan.usage.requests.file_search",
+    "code-execution": "tollspan.usage.requests.code_execution",
+    "grounding": "tollspan.usage.requests.grounding",
+}
+
+
+def lines_of(bench, *queries, options=(), status=0):
+    """What `price --stdin` answers."""
+    done = subprocess.run(
+        [str(TOLLSPAN), "price", "--stdin", *map(str, options)],
+        env=clean_env(None, bench.home),
+        input="".join(json.dumps(query) + "\n" for query in queries),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return [json.loads(line, parse_float=Decimal) for line in done.stdout.splitlines()]
+
+
+def test_price_every_bucket_by_its_attribute(bench, all_buckets):
+    card, names = all_buckets
+    queries = []
+    for name in names:
+        attribute = ATTRIBUTES.get(name, "tollspan.usage." + name.replace("-", "_"))
+        queries.append({"gen_ai.provider.name": "p", "gen_ai.request.model": "m", attribute: 7})
+    answers = lines_of(bench, *queries, options=["--card", card])
+    assert len(answers) == len(names)
+    for rate, (name, told) in enumerate(zip(names, answers), 1):
+        (line,) = told["lines"]
+        assert (line["bucket"], line["quantity"]) == (name.replace("-", "_"), 7)
+        assert told[COST] == 7 * rate
+
+
+def card_file(path, rows, discounts=()):
+    """A card; of each row what differs from p's m at 4 dollars."""
+    base = {"provider": "p", "currency": "USD", "source": "list", "checked": "2026-11-27"}
+    rows = [{"model": "m", "prices": {"input": "4", "output": "8"}, **base, **row} for row in rows]
+    discounts = [{"provider": "p", "checked": "2026-11-27", **item} for item in discounts]
+    path.write_text(
+        json.dumps(
+            {"schema": 1, "version": "2026-11-27", "rows": rows, "discounts": list(discounts)}
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def by_holder(bench):
+    """A row for one key, one for one tag, one for all; and discounts for others."""
+    return card_file(
+        bench.folder / "holders.json",
+        [
+            {},
+            {"only": {"key": "k1"}, "prices": {"input": "3"}, "source": "of k1"},
+            {"only": {"tag": "t1"}, "prices": {"input": "2"}, "source": "of t1"},
+            {"model": "n", "prices": {"input": "6"}},
+        ],
+        [
+            {"key": "k2", "factor": "0.5", "source": "annex K"},
+            {"tag": "t2", "factor": "0.75", "source": "annex T"},
+        ],
+    )
+
+
+# key, tag, what 1M input tokens of m cost, the row's source, the discount's
+HOLDERS = [
+    (None, None, "4", "list", None),
+    ("k1", None, "3", "of k1", None),
+    (None, "t1", "2", "of t1", None),
+    ("k1", "t1", "3", "of k1", None),
+    ("k2", None, "2", "list", "annex K"),
+    (None, "t2", "3", "list", "annex T"),
+    ("k2", "t2", "2", "list", "annex K"),
+    ("k2", "t1", "1", "of t1", "annex K"),
+    ("k3", "t3", "4", "list", None),
+]
+
+
+def test_price_by_key_and_tag(bench, by_holder):
+    queries = []
+    for key, tag, amount, source, discount in HOLDERS:
+        args = ["--card", by_holder, "--model=m", "--input=1000000"]
+        args += ["--key=%s" % key] if key else []
+        args += ["--tag=%s" % tag] if tag else []
+        told = priced(bench, *args)
+        assert (told[COST], told["source"]) == (Decimal(amount), source), (key, tag)
+        assert told.get("tollspan.cost.discount") == discount, (key, tag)
+        shown = bench.tollspan("price", *args).stdout.splitlines()
+        if discount:
+            assert shown[-3:-1] == ["source    " + source, "discount  " + discount]
+        else:
+            assert shown[-2] == "source    " + source
+        query = {"gen_ai.request.model": "m", INPUT: 1000000}
+        query["tollspan.key.fingerprint"], query["tollspan.tag"] = key, tag
+        queries.append((query, told))
+    answers = lines_of(bench, *(query for query, _ in queries), options=["--card", by_holder])
+    assert answers == [told for _, told in queries]
+
+
+def test_price_compares_by_key_and_tag(bench, by_holder):
+    args = ["--card", by_holder, "--model=m", "--compare=n", "--input=1000000"]
+    costs = {
+        holder: [model[COST] for model in priced(bench, *args, *holder)["models"]]
+        for holder in ((), ("--key=k2",), ("--tag=t2",), ("--key=k1", "--tag=t2"))
+    }
+    assert costs == {
+        (): [4, 6],
+        ("--key=k2",): [2, 3],
+        ("--tag=t2",): [3, Decimal("4.5")],
+        ("--key=k1", "--tag=t2"): [Decimal("2.25"), Decimal("4.5")],
+    }
+
+
+def test_price_help_fits_a_terminal(bench):
+    shown = bench.tollspan("price", "--help").stdout.splitlines()
+    assert max(len(line) for line in shown) <= 80
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--no-such-option"],
+        ["-x"],
+        ["--model"],
+        ["--model=m", "--input=1", "more"],
+        ["--stdin", "--tier=batch"],
+        ["--stdin", "--input=1"],
+        ["--stdin", "--validate=x"],
+        ["--validate=x", "--model=m"],
+        ["--stdin", "--compare=m"],
+        ["--json=yes", "--model=m", "--input=1"],
+        [],
+    ],
+)
+def test_price_usage(bench, args):
+    done = bench.tollspan("price", *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tollspan: price: ")
+
+
 @pytest.mark.parametrize(
     "args, field",
     [
@@ -197,15 +350,25 @@ def test_price_takes_the_parts_out(bench, all_buckets):
     ],
 )
 def test_price_refuses(bench, args, field):
-    done = bench.tollspan("price", "--model=claude-sonnet-4-5", *args)
+    done = bench.tollspan("price", "--provider=anthropic", "--model=claude-sonnet-4-5", *args)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("tollspan: price: %s: " % field)
 
 
 def test_price_compares(bench):
     """Each as it is priced alone, beside the first one's amount."""
-    usage = ["--input=9000", "--cache-read=300", "--output=700", "--at=2026-11-01"]
-    names = ["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-4o", "no-such-model"]
+    rows = [
+        {"prices": {"input": "3", "cache_read": "0.3", "output": "15"}},
+        {"model": "n", "prices": {"input": "1", "cache_read": "0.1", "output": "5"}},
+        {
+            "model": "of-another",
+            "provider": "q",
+            "prices": {"input": "2.5", "cache_read": "1.25", "output": "10"},
+        },
+    ]
+    card = card_file(bench.folder / "compared.json", rows)
+    usage = ["--card", card, "--input=9000", "--cache-read=300", "--output=700"]
+    names = ["m", "n", "of-another", "no-such-model"]
     told = priced(bench, "--model", names[0], "--compare", ",".join(names[1:]), *usage)["models"]
     assert [model["gen_ai.request.model"] for model in told] == names
     first = told[0][COST]
@@ -218,15 +381,16 @@ def test_price_compares(bench):
             assert abs(model["ratio"] - model[COST] / first) <= Decimal("0.0000005")
     done = bench.tollspan("price", "--model", names[0], "--compare", ",".join(names[1:]), *usage)
     assert done.returncode == 0 and "unpriced" in done.stdout
-    assert all(name in done.stdout for name in names + ["ratio", "anthropic", "openai"])
+    assert all(name in done.stdout for name in names + ["ratio", " p ", " q "])
 
 
 def test_price_lines_in_order_with_their_numbers(bench):
     """Good and bad lines: an answer each, an error that says which line, and status 1."""
-    good = json.dumps({"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 1000})
+    of = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
+    good = json.dumps({**of, "gen_ai.usage.input_tokens": 1000})
     less = json.dumps(
         {
-            "gen_ai.request.model": "gpt-4o",
+            **of,
             "gen_ai.usage.input_tokens": 10,
             "gen_ai.usage.cache_read.input_tokens": 11,
         }

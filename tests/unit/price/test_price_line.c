@@ -32,7 +32,8 @@ TEST(attributes_become_exclusive_quantities)
 	struct price_line *line = parse(
 		"{\"gen_ai.provider.name\": \"p\", \"gen_ai.request.model\": \"asked\", "
 		"\"gen_ai.response.model\": \"served\", \"openai.response.service_tier\": \"flex\", "
-		"\"tollspan.region\": \"eu\", \"time\": \"1970-01-02\", "
+		"\"tollspan.region\": \"eu\", \"tollspan.key.fingerprint\": \"k\", "
+		"\"tollspan.tag\": \"t\", \"time\": \"1970-01-02\", "
 		"\"gen_ai.usage.input_tokens\": 1000, \"gen_ai.usage.cache_read.input_tokens\": 300, "
 		"\"tollspan.usage.cache_read_audio\": 10, "
 		"\"gen_ai.usage.cache_creation.input_tokens\": 200, "
@@ -47,6 +48,8 @@ TEST(attributes_become_exclusive_quantities)
 	CHECK_TEXT(charge->model, "served");
 	CHECK_TEXT(charge->tier, "flex");
 	CHECK_TEXT(charge->region, "eu");
+	CHECK_TEXT(charge->key, "k");
+	CHECK_TEXT(charge->tag, "t");
 	CHECK_INT(charge->time, 86400);
 	CHECK_INT(quantity[PRICING_INPUT], 500);
 	CHECK_INT(quantity[PRICING_CACHE_READ], 290);
