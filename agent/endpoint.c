@@ -14,7 +14,9 @@ void endpoint_tell(const char *endpoint, int error)
 		log_error("--endpoint=%s: no such family; there are openai and anthropic",
 			  endpoint);
 	else if (error == -EINVAL)
-		log_error("--endpoint=%s: not HOST[:PORT]=FAMILY[,FAMILY...]", endpoint);
+		log_error("--endpoint=%s: not "
+			  "HOST[:PORT]=FAMILY[,FAMILY...][,provider=NAME][,gpus=N]",
+			  endpoint);
 	else
 		log_error("--endpoint=%s: %s", endpoint, strerror(-error));
 }

@@ -76,6 +76,32 @@ static int card_discounts(struct json_reader *reader, const char *what, const cJ
 	return r;
 }
 
+static int card_makers(struct json_reader *reader, const char *what, const cJSON *value, void *out)
+{
+	struct parsed_card *card = out;
+	size_t n = (size_t)cJSON_GetArraySize(value);
+	const char **makers;
+
+	if (!cJSON_IsArray(value) || n > CARD_MAKERS_MAX)
+		return json_bad(reader, "%s is not an array of at most %d", what, CARD_MAKERS_MAX);
+	makers = arena_get(reader->arena, n * sizeof(*makers));
+	if (!makers)
+		return -ENOMEM;
+	card->makers = makers;
+	for (const cJSON *item = value->child; item; item = item->next) {
+		int r = json_text(reader, what, item, CARD_TEXT_MAX, &makers[card->n_makers]);
+
+		for (size_t i = 0; i < card->n_makers && r >= 0; i++) {
+			if (!strcmp(makers[i], makers[card->n_makers]))
+				r = json_bad(reader, "%s has \"%s\" twice", what, makers[i]);
+		}
+		if (r < 0)
+			return r;
+		card->n_makers++;
+	}
+	return 0;
+}
+
 /* FNV-1a over the text without white space between its tokens. */
 static uint64_t text_hash(const char *json, size_t length)
 {
@@ -127,9 +153,8 @@ int card_parse(const char *json, size_t length, struct parsed_card *ret_card, ch
 	       size_t error_size)
 {
 	static const struct json_field fields[] = {
-		{"schema", card_schema, true},
-		{"version", card_version, true},
-		{"rows", card_rows, true},
+		{"schema", card_schema, true},        {"version", card_version, true},
+		{"makers", card_makers, false},       {"rows", card_rows, true},
 		{"discounts", card_discounts, false},
 	};
 	struct parsed_card card = {0};
@@ -144,7 +169,8 @@ int card_parse(const char *json, size_t length, struct parsed_card *ret_card, ch
 	}
 	r = parse_json(&reader, json, length, &root);
 	if (r >= 0)
-		r = json_fields(&reader, "the card", root, fields, 4, &card);
+		r = json_fields(&reader, "the card", root, fields, sizeof(fields) / sizeof(*fields),
+				&card);
 	cJSON_Delete(root);
 	if (r >= 0)
 		r = card_order(&card, error, error_size);

@@ -14,6 +14,7 @@
 #define CARD_LAYERS_MAX 16            /* cards that are loaded over each other */
 #define CARD_ROWS_MAX 131072ul        /* rows of all cards together */
 #define CARD_DISCOUNTS_MAX 1024       /* of a card */
+#define CARD_MAKERS_MAX 256           /* of a card */
 #define CARD_TEXT_MAX 256             /* bytes of a name */
 #define CARD_SOURCE_MAX 1024          /* bytes of a source */
 #define CARD_ALIASES_MAX 64           /* of a row */
@@ -149,7 +150,8 @@ struct parsed_card {
 	struct arena arena;
 	struct card_row *rows;
 	struct discount *discounts;
-	size_t n_rows, n_discounts;
+	const char *const *makers; /* providers */
+	size_t n_rows, n_discounts, n_makers;
 	char version[11]; /* YYYY-MM-DD */
 	uint64_t hash;    /* over the text without insignificant white space */
 };
@@ -165,8 +167,8 @@ int card_parse(const char *json, size_t length, struct parsed_card *ret_card, ch
 
 /*
  * card_order - bring rows and discounts into the order of a table, and hold them against each
- *other: those for the same may not share a start, nor a day that an end closes. Return: 0, or
- *-EINVAL with an error text.
+ *	other: those for the same may not share a start, nor a day that an end closes.
+ * Return: 0, or -EINVAL with an error text.
  */
 int card_order(struct parsed_card *card, char *error, size_t error_size);
 

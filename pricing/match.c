@@ -175,24 +175,47 @@ static bool has_provider(const struct pricing_card *card, unsigned int n_layers,
 	return false;
 }
 
+static bool has_row(const struct pricing_card *card, const struct pricing_charge *charge)
+{
+	struct card_match match;
+
+	card_find(card, charge, true, &match);
+	return match.row;
+}
+
+/* The first of the makers that has it, of the last card that names any that has. */
+static const char *find_maker(const struct pricing_card *card, struct pricing_charge *charge)
+{
+	for (unsigned int i = card->n_layers; i-- > 0;) {
+		const struct table *table = card->layers[i];
+		const uint32_t *makers = table_section(table, TABLE_MAKERS);
+
+		for (uint32_t j = 0; j < table->sections[TABLE_MAKERS].n; j++) {
+			charge->provider = table_text(table, makers[j]);
+			if (has_row(card, charge))
+				return charge->provider;
+		}
+	}
+	return NULL;
+}
+
 int pricing_card_provider(const struct pricing_card *card, const char *model, int64_t time,
 			  const char **ret_provider)
 {
 	struct pricing_charge charge = {.model = model, .time = time};
-	const char *found = NULL;
+	const char *found = find_maker(card, &charge);
 
+	if (found) {
+		*ret_provider = found;
+		return 0;
+	}
 	for (unsigned int i = 0; i < card->n_layers; i++) {
 		const struct table *table = card->layers[i];
 		const uint32_t *providers = table_section(table, TABLE_PROVIDERS);
 
 		for (uint32_t j = 0; j < table->sections[TABLE_PROVIDERS].n; j++) {
-			struct card_match match;
-
 			charge.provider = table_text(table, providers[j]);
-			if (has_provider(card, i, charge.provider))
-				continue;
-			card_find(card, &charge, true, &match);
-			if (!match.row)
+			if (has_provider(card, i, charge.provider) || !has_row(card, &charge))
 				continue;
 			if (found)
 				return -EEXIST;

@@ -190,8 +190,9 @@ int pricing_card_load_file(struct pricing_card *card, const char *path, char *er
 int pricing_card_load_builtin(struct pricing_card *card, char *error, size_t error_size);
 
 /*
- * pricing_card_provider - the one provider that has a model of this name (as pricing_price() finds
- *	it, for whatever key and tag) at a time.
+ * pricing_card_provider - whose a model of this name is that is asked for without a provider (as
+ *	pricing_price() finds it, for whatever key and tag) at a time: the first of the cards'
+ *	`makers` that has it, else the only provider that has.
  * Return: 0; -ENOENT if none has it, -EEXIST if several have.
  */
 int pricing_card_provider(const struct pricing_card *card, const char *model, int64_t time,

@@ -2,9 +2,10 @@
 /*
  * Exact prices and amounts in 128 bits. By the caps of a card, of a price of tokens
  *
- *	rate < 10^(9 + 12), numerator <= 10^3 · 10^6 · 10 · 10^6, so rate · numerator < 10^37 <
- *2^127 per <= 10^7, denominator <= 10^6 · 10^6,                  so per · denominator <= 10^19 <
- *2^64
+ *	rate < 10^(9 + 12) and numerator <= 10^3 · 10^6 · 10 · 10^6:
+ *	rate · numerator < 10^37 < 2^127
+ *	per <= 10^7 and denominator <= 10^6 · 10^6:
+ *	per · denominator <= 10^19 < 2^64
  *
  * and of any other price, which has no multiplier, per <= 10^10 and denominator <= 10^6. With
  * rate = whole · per + rest, an amount is quantity · whole + quantity · rest / per, where both

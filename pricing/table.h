@@ -82,6 +82,7 @@ enum table_section {
 	TABLE_MODELS,
 	TABLE_NAMES, /* a power of two */
 	TABLE_PROVIDERS,
+	TABLE_MAKERS, /* as TABLE_PROVIDERS, in the order in which they are preferred */
 	TABLE_TIERS,
 	TABLE_CONTEXTS,
 	TABLE_HOURS,
@@ -106,7 +107,7 @@ _Static_assert(PRICING_BUCKETS <= 32, "buckets of a row and of a list");
 _Static_assert(sizeof(struct table_list) == 16 && sizeof(struct table_price) == 24 &&
 		       sizeof(struct table_context) == 16 && sizeof(struct table_hours) == 48 &&
 		       sizeof(struct table_tier) == 28 && sizeof(struct table_discount) == 40 &&
-		       sizeof(struct table_row) == 104 && sizeof(struct table) == 128,
+		       sizeof(struct table_row) == 104 && sizeof(struct table) == 136,
 	       "no padding");
 
 /** table_section - the first element of a section. */

@@ -39,6 +39,7 @@ static const size_t element_sizes[TABLE_SECTIONS] = {
 	[TABLE_MODELS] = sizeof(struct table_model),
 	[TABLE_NAMES] = sizeof(struct table_name),
 	[TABLE_PROVIDERS] = sizeof(uint32_t),
+	[TABLE_MAKERS] = sizeof(uint32_t),
 	[TABLE_TIERS] = sizeof(struct table_tier),
 	[TABLE_CONTEXTS] = sizeof(struct table_context),
 	[TABLE_HOURS] = sizeof(struct table_hours),
@@ -383,6 +384,17 @@ static void add_discounts(struct maker *maker)
 	}
 }
 
+static void add_makers(struct maker *maker)
+{
+	for (size_t i = 0; i < maker->card->n_makers; i++) {
+		uint32_t name = text(maker, maker->card->makers[i]);
+		uint32_t *room = add(maker, TABLE_MAKERS, 1);
+
+		if (room)
+			*room = name;
+	}
+}
+
 static struct table *join(struct maker *maker)
 {
 	struct table head = {.hash = maker->card->hash}, *table;
@@ -419,6 +431,7 @@ int table_new(const struct parsed_card *card, struct table **ret_table, char *er
 	add_rows(&maker);
 	add_names(&maker);
 	add_discounts(&maker);
+	add_makers(&maker);
 	if (!maker.failed)
 		table = join(&maker);
 	for (unsigned int i = 0; i < TABLE_SECTIONS; i++)

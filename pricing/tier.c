@@ -118,22 +118,23 @@ static bool find_multiplier(const struct card_match *match, const char *name,
 		if (!strcmp(region, "*"))
 			other = &regions[i];
 	}
-	if (!n || !strcmp(name, "global"))
+	if (!strcmp(name, "global"))
 		return true;
 	if (other)
 		*ret_multiplier = other->multiplier;
 	return other;
 }
 
+/* Variants are of the standard tier. */
 static void find_variant(struct price_scope *scope, const struct card_match *match,
-			 const char *name)
+			 const struct table_tier *tier, const char *name)
 {
 	const struct table_variant *variants = table_section(match->table, TABLE_VARIANTS);
 
 	variants += match->row->variants;
 	if (!name || !*name)
 		return;
-	for (uint32_t i = 0; i < match->row->n_variants; i++) {
+	for (uint32_t i = 0; !tier->name && i < match->row->n_variants; i++) {
 		if (!strcmp(table_text(match->table, variants[i].name), name)) {
 			scope->variant = &variants[i];
 			return;
@@ -155,7 +156,7 @@ enum pricing_status scope_find(const struct card_match *match, const struct pric
 		return PRICING_UNPRICED_REGION;
 	scope.list = find_list(match->table, tier, charge->time);
 	find_context(&scope, pricing_usage_input(&charge->usage));
-	find_variant(&scope, match, charge->variant);
+	find_variant(&scope, match, tier, charge->variant);
 	*ret_scope = scope;
 	return PRICING_PRICED;
 }

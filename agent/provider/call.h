@@ -11,6 +11,7 @@
 #include "agent/event.h"
 #include "agent/limits.h"
 #include "agent/provider/document.h"
+#include "agent/provider/gpu_meter.h"
 #include "agent/util/buffer.h"
 
 struct family;
@@ -88,6 +89,9 @@ struct call {
 	struct pricing_usage tools; /* runs of hosted tools */
 	struct counts counts;
 	char *start_usage; /* of an Anthropic stream, as it came */
+
+	struct gpu_meter *meter; /* of the endpoint, while the call is on it */
+	struct gpu_share share;
 
 	struct buffer finish; /* reasons, as the inside of a JSON array */
 	size_t finish_mark;   /* of which so many bytes are of earlier events */

@@ -5,6 +5,7 @@
 
 #include "agent/provider/endpoint.h"
 #include "agent/provider/family.h"
+#include "agent/provider/gpu_meter.h"
 
 static int parse_port(const char *text, size_t length, uint16_t *ret_port)
 {
@@ -61,6 +62,56 @@ int endpoint_split_host(const char *text, size_t length, char ret_host[ENDPOINT_
 	return 0;
 }
 
+/* What is behind a key that an item begins with, or NULL. */
+static const char *value_of(const char *item, size_t length, const char *key, size_t *ret_length)
+{
+	size_t key_length = strlen(key);
+
+	if (length <= key_length || strncmp(item, key, key_length) != 0)
+		return NULL;
+	*ret_length = length - key_length;
+	return item + key_length;
+}
+
+static int parse_gpus(const char *text, size_t length, unsigned int *ret_gpus)
+{
+	unsigned int gpus = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		gpus = gpus * 10 + (unsigned int)(text[i] - '0');
+		if (gpus > GPU_METER_MAX)
+			return -EINVAL;
+	}
+	if (!gpus)
+		return -EINVAL;
+	*ret_gpus = gpus;
+	return 0;
+}
+
+static int parse_item(const char *item, size_t length, struct endpoint *endpoint)
+{
+	size_t value_length;
+	const char *value = value_of(item, length, "provider=", &value_length);
+	unsigned int group;
+
+	if (value) {
+		if (value_length >= ENDPOINT_PROVIDER_MAX || *endpoint->provider)
+			return -EINVAL;
+		memcpy(endpoint->provider, value, value_length);
+		return 0;
+	}
+	value = value_of(item, length, "gpus=", &value_length);
+	if (value)
+		return endpoint->gpus ? -EINVAL : parse_gpus(value, value_length, &endpoint->gpus);
+	if (!length)
+		return -EINVAL;
+	group = family_group_by_name(item, length);
+	endpoint->groups |= group;
+	return group ? 0 : -ENOENT;
+}
+
 int endpoint_parse(const char *text, struct endpoint *ret_endpoint)
 {
 	struct endpoint endpoint = {0};
@@ -70,15 +121,14 @@ int endpoint_parse(const char *text, struct endpoint *ret_endpoint)
 		return -EINVAL;
 	do {
 		size_t length = strcspn(++at, ",");
-		unsigned int group = family_group_by_name(at, length);
+		int r = parse_item(at, length, &endpoint);
 
-		if (!length)
-			return -EINVAL;
-		if (!group)
-			return -ENOENT;
-		endpoint.groups |= group;
+		if (r < 0)
+			return r;
 		at += length;
 	} while (*at == ',');
+	if (!endpoint.groups)
+		return -EINVAL;
 	*ret_endpoint = endpoint;
 	return 0;
 }

@@ -12,8 +12,14 @@
 #include "agent/provider/endpoint.h"
 #include "agent/provider/family.h"
 #include "agent/provider/field.h"
+#include "agent/provider/gpu_meter.h"
 #include "agent/provider/unread.h"
 #include "agent/util/map.h"
+
+struct endpoint_entry {
+	struct endpoint endpoint;
+	struct gpu_meter meter;
+};
 
 struct provider {
 	call_sink sink;
@@ -23,7 +29,7 @@ struct provider {
 	struct call *recent;       /* that had the last event, or NULL */
 	struct background *background;
 	struct unread *unread;
-	struct endpoint *endpoints;
+	struct endpoint_entry *endpoints;
 	size_t n_endpoints;
 };
 
@@ -64,8 +70,8 @@ void provider_free(struct provider *provider)
 
 int provider_add_endpoint(struct provider *provider, const char *text)
 {
-	struct endpoint endpoint, *grown;
-	int r = endpoint_parse(text, &endpoint);
+	struct endpoint_entry entry = {0}, *grown;
+	int r = endpoint_parse(text, &entry.endpoint);
 
 	if (r < 0)
 		return r;
@@ -74,7 +80,8 @@ int provider_add_endpoint(struct provider *provider, const char *text)
 	grown = realloc(provider->endpoints, (provider->n_endpoints + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	grown[provider->n_endpoints++] = endpoint;
+	entry.meter.gpus = entry.endpoint.gpus;
+	grown[provider->n_endpoints++] = entry;
 	provider->endpoints = grown;
 	return 0;
 }
@@ -132,7 +139,9 @@ struct target {
 	unsigned int groups; /* families that may be there */
 	bool vouched;
 	struct host known;
-	unsigned int billed; /* families that are billed like their provider */
+	unsigned int billed;     /* families that are billed like their provider */
+	const char *provider;    /* by the configuration, or NULL */
+	struct gpu_meter *meter; /* or NULL */
 };
 
 static void peer_text(const struct cr_address *peer, char host[ENDPOINT_HOST_MAX])
@@ -161,15 +170,21 @@ static void find_host(const struct exchange_event *event, struct target *target)
 	target->port = info->peer.family ? info->peer.port : 443;
 }
 
-static void find_target(const struct provider *provider, const struct exchange_event *event,
+static void find_target(struct provider *provider, const struct exchange_event *event,
 			struct target *target)
 {
 	find_host(event, target);
 	for (size_t i = 0; i < provider->n_endpoints; i++) {
-		const struct endpoint *e = &provider->endpoints[i];
+		struct endpoint_entry *entry = &provider->endpoints[i];
+		const struct endpoint *e = &entry->endpoint;
 
-		if (!strcmp(e->host, target->host) && (!e->port || e->port == target->port))
-			target->billed |= e->groups;
+		if (strcmp(e->host, target->host) != 0 || (e->port && e->port != target->port))
+			continue;
+		target->billed |= e->groups;
+		if (!target->provider && *e->provider)
+			target->provider = e->provider;
+		if (!target->meter && e->gpus)
+			target->meter = &entry->meter;
 	}
 	if (target->billed) {
 		target->vouched = true;
@@ -221,9 +236,11 @@ static void fill_call(struct call *call, const struct exchange_event *event,
 	call->vouched = target->vouched;
 	call->provider_known = target->billed & call->family->group;
 	call->port = target->port;
-	call_set(call, CALL_PROVIDER,
-		 target->known.provider ? target->known.provider
-					: family_group_name(call->family->group));
+	call_set(call, CALL_PROVIDER, target->provider);
+	if (!target->provider)
+		call_set(call, CALL_PROVIDER,
+			 target->known.provider ? target->known.provider
+						: family_group_name(call->family->group));
 	call_set(call, CALL_REGION, target->known.region);
 	call_set(call, CALL_METHOD, event->method);
 	call_set_bytes(call, CALL_PATH, event->target, path);
@@ -268,9 +285,15 @@ static int begin_call(struct provider *provider, const struct exchange_event *ev
 	r = call->no_memory ? -ENOMEM : open_documents(call);
 	if (!r)
 		r = add_call(provider, call);
-	if (r < 0)
+	if (r < 0) {
 		call_free(call);
-	return r;
+		return r;
+	}
+	if (target->meter && !family->free) {
+		call->meter = target->meter;
+		gpu_meter_begin(call->meter, event->time_ns, &call->share);
+	}
+	return 0;
 }
 
 static int on_request_head(struct provider *provider, const struct exchange_event *event)
@@ -450,10 +473,32 @@ static void settle(struct provider *provider, struct call *call)
 	}
 }
 
+/* The call's share of the GPUs is part of its usage; it may be all of it. */
+static void read_gpus(struct call *call, uint64_t end_ns)
+{
+	struct tally *tally;
+	uint64_t time;
+
+	if (!call->meter)
+		return;
+	time = gpu_meter_end(call->meter, end_ns, &call->share);
+	call->meter = NULL;
+	if (!call_is_success(call))
+		return;
+	tally = call->n_tallies ? &call->tallies[0] : call_tally(call, 0);
+	if (!tally)
+		return;
+	if (!call->has_usage)
+		call->partial |= PARTIAL_NO_USAGE;
+	call->has_usage = true;
+	pricing_usage_set(&tally->usage, PRICING_GPU_MILLISECONDS, time);
+}
+
 /* Tells the end, also the beginning where it was not told, and forgets the call. */
 static int end_call(struct provider *provider, struct call *call,
 		    const struct exchange_event *event)
 {
+	uint64_t end_ns = call->status ? call->last_ns : event->time_ns;
 	int r = 0;
 
 	if (!call->request_done)
@@ -465,10 +510,10 @@ static int end_call(struct provider *provider, struct call *call,
 		end_response(call, PARTIAL_CUT);
 	}
 	settle(provider, call);
+	read_gpus(call, end_ns);
 	r = call->no_memory ? -ENOMEM : 0;
 	if (!r)
-		r = emit(provider, call, CALL_END, event->info,
-			 call->status ? call->last_ns : event->time_ns);
+		r = emit(provider, call, CALL_END, event->info, end_ns);
 	drop_call(provider, call);
 	return r;
 }

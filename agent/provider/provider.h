@@ -23,8 +23,10 @@ struct provider;
 int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss, void *context);
 
 /*
- * provider_add_endpoint - HOST[:PORT]=FAMILY[,FAMILY…]: this host speaks these families' APIs and
- *	is billed like them. A HOST without PORT stands for all of its ports.
+ * provider_add_endpoint - HOST[:PORT]=FAMILY[,FAMILY…][,provider=NAME][,gpus=N]: this host speaks
+ *	these families' APIs and is billed like them, or by the rows of the provider that is named.
+ *	Of the first with `gpus` that a call fits, its calls share the time. A HOST without PORT
+ *	stands for all of its ports. All endpoints are added before the first event.
  * Return: 0, -EINVAL for a malformed text, -ENOENT for an unknown family, -ENOMEM.
  */
 int provider_add_endpoint(struct provider *provider, const char *text);

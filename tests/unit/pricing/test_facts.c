@@ -250,7 +250,7 @@ TEST(an_opaque_arn_needs_the_users_word)
 	pricing_card_free(card);
 }
 
-TEST(a_region_without_a_price_is_unpriced_where_the_row_knows_regions)
+TEST(a_region_that_a_row_does_not_name_is_unpriced)
 {
 	static const char none[] = "\"prices\": {\"input\": \"1\"}";
 	static const char some[] = "\"prices\": {\"input\": \"1\"}, \"regions\": {\"us\": "
@@ -261,8 +261,8 @@ TEST(a_region_without_a_price_is_unpriced_where_the_row_knows_regions)
 		const char *region, *none, *some, *rest;
 	} cases[] = {{NULL, "1", "1", "1"},
 		     {"global", "1", "1", "1"},
-		     {"us", "1", "1.1", "1.1"},
-		     {"ap-south-1", "1", "region", "1.2"}};
+		     {"us", "region", "1.1", "1.1"},
+		     {"ap-south-1", "region", "region", "1.2"}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct pricing_charge charge = charge_with("p", "m", PRICING_INPUT, MILLION);
@@ -450,12 +450,17 @@ TEST(an_image_is_by_quality_and_size)
 	static const char row[] =
 		"\"prices\": {\"input\": \"5\"}, \"variants\": {\"high/1024x1024\": {\"prices\": "
 		"{\"images\": \"0.167\"}}, \"low/1024x1024\": {\"prices\": {\"images\": \"0.011\", "
-		"\"input\": \"4\"}}}, \"regions\": {\"us\": {\"multiplier\": \"2\"}}";
+		"\"input\": \"4\"}}}, \"regions\": {\"us\": {\"multiplier\": \"2\"}}, "
+		"\"tiers\": {\"batch\": {\"prices\": {\"input\": \"2.5\"}}}";
 	struct pricing_charge charge = charge_with("p", "m", PRICING_IMAGES, 2);
 
 	CHECK_TEXT(cost_with(row, charge), "bucket");
 	charge.variant = "high/1024x1024";
 	CHECK_TEXT(cost_with(row, charge), "0.334");
+	/* what is published of a variant is its standard price */
+	charge.tier = "batch";
+	CHECK_TEXT(cost_with(row, charge), "variant");
+	charge.tier = NULL;
 	charge.variant = "medium/1024x1024";
 	CHECK_TEXT(cost_with(row, charge), "variant");
 	pricing_usage_set(&charge.usage, PRICING_INPUT, MILLION);

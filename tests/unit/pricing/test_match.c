@@ -209,6 +209,32 @@ TEST(the_provider_of_a_model_is_found)
 	pricing_card_free(card);
 }
 
+/* Rows of one price for a model of each provider, and who is preferred. */
+#define SOLD_BY(provider)                                                                        \
+	"{\"provider\": \"" provider "\", \"model\": \"n\", \"currency\": \"USD\", \"source\": " \
+	"\"s\", \"checked\": \"2026-01-01\", \"prices\": {}}"
+#define MADE_BY(makers, rows)                                                                     \
+	"{\"schema\": 1, \"version\": \"2026-01-01\", \"makers\": [" makers "], \"rows\": [" rows \
+	"]}"
+
+TEST(a_model_without_a_provider_is_its_makers)
+{
+	struct pricing_card *card = card_of(
+		MADE_BY("\"none\", \"b\", \"c\"", SOLD_BY("a") "," SOLD_BY("c") "," SOLD_BY("b")));
+	static const char other[] = MADE_BY("\"c\"", ""), bad[] = MADE_BY("\"c\", \"c\"", "");
+	const char *provider = NULL;
+	char error[256];
+
+	CHECK_INT(pricing_card_provider(card, "n-2026-01-01", TIME_2026, &provider), 0);
+	CHECK_TEXT(provider, "b");
+	CHECK_INT(pricing_card_load(card, other, strlen(other), NULL, 0), 0);
+	CHECK_INT(pricing_card_provider(card, "n", TIME_2026, &provider), 0);
+	CHECK_TEXT(provider, "c");
+	CHECK_INT(pricing_card_load(card, bad, strlen(bad), error, sizeof(error)), -EINVAL);
+	CHECK_TEXT(error, "makers has \"c\" twice");
+	pricing_card_free(card);
+}
+
 TEST(many_models_are_all_found)
 {
 	enum { N = 3000 };

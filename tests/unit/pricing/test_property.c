@@ -182,7 +182,7 @@ static const struct price *plain_price(const struct price_set *set, uint32_t buc
 /* -1 where the region has no price */
 static int64_t plain_multiplier(const struct card_row *row, const char *name)
 {
-	int64_t multiplier = row->n_regions ? -1 : 1000000;
+	int64_t multiplier = -1;
 
 	if (!name || !*name || !strcmp(name, "global"))
 		return 1000000;
@@ -222,7 +222,7 @@ struct plain {
 };
 
 static void plain_bucket(struct plain *plain, const struct card_row *row,
-			 const struct price_set *set, const struct pricing_charge *charge,
+			 const struct price_tier *tier, const struct pricing_charge *charge,
 			 enum pricing_bucket bucket, uint64_t multiplier, uint64_t factor)
 {
 	const struct variant *variant = NULL;
@@ -231,14 +231,15 @@ static void plain_bucket(struct plain *plain, const struct card_row *row,
 	bool others = false;
 
 	for (size_t i = 0; i < row->n_variants; i++) {
-		if (charge->variant && !strcmp(row->variants[i].name, charge->variant))
+		if (charge->variant && tier == row->tiers &&
+		    !strcmp(row->variants[i].name, charge->variant))
 			variant = &row->variants[i];
 		others |= row->variants[i].set.present >> as & 1;
 	}
 	if (variant)
 		price = plain_price(&variant->set, as);
 	if (!price)
-		price = plain_price(set, as);
+		price = plain_price(plain_set(tier, charge), as);
 	if (!price && plain->status == PRICING_PRICED)
 		plain->status = charge->variant && !variant && others ? PRICING_UNPRICED_VARIANT
 								      : PRICING_UNPRICED_BUCKET;
@@ -266,8 +267,8 @@ static struct plain price_plainly(const struct parsed_card *card,
 	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
 		if (pricing_usage_has(&charge->usage, (enum pricing_bucket)bucket) &&
 		    charge->usage.quantity[bucket])
-			plain_bucket(&plain, row, plain_set(tier, charge), charge,
-				     (enum pricing_bucket)bucket, (uint64_t)multiplier, factor);
+			plain_bucket(&plain, row, tier, charge, (enum pricing_bucket)bucket,
+				     (uint64_t)multiplier, factor);
 	}
 	return plain;
 }

@@ -28,6 +28,11 @@ TEST(texts_of_endpoints)
 	CHECK_INT(endpoint_parse("h=gemini", &e), -ENOENT);
 	CHECK_INT(endpoint_parse("h=openai,x", &e), -ENOENT);
 	CHECK_TEXT(e.host, "::1"); /* untouched */
+	CHECK_TEXT(e.provider, "");
+	CHECK_INT(e.gpus, 0);
+	CHECK_INT(endpoint_parse("h=openai,provider=my vllm,gpus=65536", &e), 0);
+	CHECK_TEXT(e.provider, "my vllm");
+	CHECK_INT(e.gpus, 65536);
 }
 
 TEST(texts_that_are_no_endpoints)
@@ -50,6 +55,13 @@ TEST(texts_that_are_no_endpoints)
 		"a/b=openai",
 		":1=openai",
 		"[]=openai",
+		"h=provider=x",
+		"h=gpus=1",
+		"h=openai,gpus=0",
+		"h=openai,gpus=65537",
+		"h=openai,gpus=1x",
+		"h=openai,gpus=1,gpus=2",
+		"h=openai,provider=a,provider=b",
 	};
 	struct endpoint e;
 
