@@ -291,6 +291,18 @@ static int validate(const char *path)
 	return r;
 }
 
+/* What failed costs 0 for certain, whatever its model. */
+static void price_found(const struct pricing_card *card, struct price_line *line,
+			struct pricing_result *result)
+{
+	if (price_line_failed(line)) {
+		*result = (struct pricing_result){.missing = PRICING_BUCKETS};
+		return;
+	}
+	price_find_provider(card, price_line_charge(line));
+	pricing_price(card, price_line_charge(line), result);
+}
+
 static int price_text(const struct pricing_card *card, const char *text, size_t length,
 		      int64_t now_ns, uint64_t number)
 {
@@ -307,9 +319,8 @@ static int price_text(const struct pricing_card *card, const char *text, size_t 
 		written = price_output_error(stdout, what);
 		return written < 0 ? written : r;
 	}
-	price_find_provider(card, price_line_charge(line));
-	pricing_price(card, price_line_charge(line), &result);
-	r = price_output_json(stdout, card, &result);
+	price_found(card, line, &result);
+	r = price_output_json(stdout, card, &result, price_line_reported(line));
 	price_line_free(line);
 	return r;
 }
@@ -393,7 +404,7 @@ static int price_one(const struct pricing_card *card, struct options *options)
 	price_find_provider(card, &options->charge);
 	pricing_price(card, &options->charge, &result);
 	if (options->json)
-		return price_output_json(stdout, card, &result);
+		return price_output_json(stdout, card, &result, NULL);
 	price_output_text(stdout, card, &options->charge, &result);
 	return 0;
 }

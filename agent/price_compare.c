@@ -162,7 +162,7 @@ static bool add_compared(cJSON *models, const struct price_compare *compare,
 	if (ratio_text(compare, &compared->result, ratio) &&
 	    !cJSON_AddRawToObject(object, "ratio", ratio))
 		return false;
-	return price_output_fill(object, compare->card, &compared->result);
+	return price_output_fill(object, compare->card, &compared->result, NULL);
 }
 
 int price_compare_json(FILE *out, const struct price_compare *compare)

@@ -15,6 +15,8 @@
 struct price_line {
 	cJSON *object; /* the charge's texts are in it */
 	struct pricing_charge charge;
+	struct price_reported reported;
+	bool failed;
 };
 
 struct reader {
@@ -25,7 +27,7 @@ struct reader {
 
 static int bad(const struct reader *reader, const char *name, const char *why)
 {
-	snprintf(reader->error, reader->error_size, "%.128s %s", name, why);
+	snprintf(reader->error, reader->error_size, "%.128s%s%s", name, *why ? " " : "", why);
 	return -EINVAL;
 }
 
@@ -128,15 +130,40 @@ static int read_fields(const struct reader *reader)
 	return 0;
 }
 
-static int read_line(const struct reader *reader, int64_t now_ns)
+static int read_reported(const struct reader *reader)
+{
+	struct price_line *line = reader->line;
+	const char *why;
+	int r = price_reported_read(line->object, &line->reported, &why);
+
+	return r < 0 ? bad(reader, why, "") : 0;
+}
+
+/* Without usage only what failed has a price, which is 0. */
+static int check_usage(const struct reader *reader)
+{
+	struct price_line *line = reader->line;
+	const char *error = NULL;
+	enum pricing_bucket bucket;
+	int r = read_text(reader, "error.type", &error);
+
+	line->failed = error && !line->charge.usage.present;
+	if (r < 0 || line->failed)
+		return r;
+	if (!line->charge.model)
+		return bad(reader, "gen_ai.request.model", "is missing");
+	if (!line->charge.usage.present)
+		return bad(reader, "gen_ai.usage.*", "is missing");
+	if (usage_from_values(&line->charge.usage, &bucket) < 0)
+		return bad(reader, usage_name(bucket), "is less than its parts");
+	return 0;
+}
+
+static int read_charge(const struct reader *reader)
 {
 	struct pricing_charge *charge = &reader->line->charge;
-	enum pricing_bucket bucket;
-	int r;
+	int r = read_fields(reader);
 
-	if (!cJSON_IsObject(reader->line->object))
-		return bad(reader, "the line", "is not a JSON object");
-	r = read_fields(reader);
 	if (r >= 0)
 		r = read_text(reader, "gen_ai.provider.name", &charge->provider);
 	if (r >= 0)
@@ -151,17 +178,21 @@ static int read_line(const struct reader *reader, int64_t now_ns)
 		r = read_text(reader, "tollspan.key.fingerprint", &charge->key);
 	if (r >= 0)
 		r = read_text(reader, "tollspan.tag", &charge->tag);
+	return r;
+}
+
+static int read_line(const struct reader *reader, int64_t now_ns)
+{
+	int r;
+
+	if (!cJSON_IsObject(reader->line->object))
+		return bad(reader, "the line", "is not a JSON object");
+	r = read_charge(reader);
 	if (r >= 0)
 		r = read_time(reader, now_ns);
-	if (r < 0)
-		return r;
-	if (!charge->model)
-		return bad(reader, "gen_ai.request.model", "is missing");
-	if (!charge->usage.present)
-		return bad(reader, "gen_ai.usage.*", "is missing");
-	if (usage_from_values(&charge->usage, &bucket) < 0)
-		return bad(reader, usage_name(bucket), "is less than its parts");
-	return 0;
+	if (r >= 0)
+		r = read_reported(reader);
+	return r < 0 ? r : check_usage(reader);
 }
 
 int price_line_parse(struct price_line **ret_line, const char *text, size_t length, int64_t now_ns,
@@ -192,6 +223,16 @@ int price_line_parse(struct price_line **ret_line, const char *text, size_t leng
 struct pricing_charge *price_line_charge(struct price_line *line)
 {
 	return &line->charge;
+}
+
+bool price_line_failed(const struct price_line *line)
+{
+	return line->failed;
+}
+
+const struct price_reported *price_line_reported(const struct price_line *line)
+{
+	return &line->reported;
 }
 
 void price_line_free(struct price_line *line)

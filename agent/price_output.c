@@ -266,40 +266,57 @@ static bool add_line(cJSON *lines, const struct pricing_result *result,
 	return done;
 }
 
-static bool add_cost(cJSON *object, const struct pricing_result *result)
+static bool add_cost(cJSON *object, pricing_amount amount, const char *currency)
 {
 	char text[PRICING_AMOUNT_TEXT_MAX];
 
-	if (result->status == PRICING_PRICED)
-		return cJSON_AddRawToObject(object, "gen_ai.usage.cost",
-					    pricing_amount_text(result->amount, text)) &&
-		       cJSON_AddStringToObject(object, "tollspan.cost.status", "priced");
-	if (!cJSON_AddStringToObject(object, "tollspan.cost.status", "unpriced") ||
-	    !cJSON_AddStringToObject(object, "reason", pricing_status_text(result->status)) ||
-	    !add_amount(object, "tollspan.cost.priced_part", result->amount))
-		return false;
-	return result->missing >= PRICING_BUCKETS ||
-	       cJSON_AddStringToObject(object, "missing", pricing_bucket_name(result->missing));
+	return cJSON_AddRawToObject(object, "gen_ai.usage.cost",
+				    pricing_amount_text(amount, text)) &&
+	       cJSON_AddStringToObject(object, "tollspan.cost.status", "priced") &&
+	       (!*currency || cJSON_AddStringToObject(object, "tollspan.cost.currency", currency));
 }
 
-bool price_output_fill(cJSON *object, const struct pricing_card *card,
-		       const struct pricing_result *result)
+static bool add_unpriced(cJSON *object, const struct pricing_result *result)
 {
-	cJSON *lines;
+	return cJSON_AddStringToObject(object, "reason", pricing_status_text(result->status)) &&
+	       add_amount(object, "tollspan.cost.priced_part", result->amount) &&
+	       (result->missing >= PRICING_BUCKETS ||
+		cJSON_AddStringToObject(object, "missing", pricing_bucket_name(result->missing)));
+}
 
-	if (!add_cost(object, result))
+static bool add_own_cost(cJSON *object, const struct pricing_result *result)
+{
+	if (result->status == PRICING_PRICED)
+		return add_cost(object, result->amount, result->currency);
+	return cJSON_AddStringToObject(object, "tollspan.cost.status", "unpriced") &&
+	       add_unpriced(object, result) &&
+	       (!*result->currency ||
+		cJSON_AddStringToObject(object, "tollspan.cost.currency", result->currency));
+}
+
+/* What others say that it cost is the amount, as on a span; what the card says stands beside it. */
+static bool add_reported_cost(cJSON *object, const struct pricing_result *result,
+			      const struct price_reported *reported)
+{
+	bool same = !*result->currency || !strcmp(result->currency, reported->currency);
+
+	if (!add_cost(object, reported->amount, reported->currency) ||
+	    !cJSON_AddStringToObject(object, "tollspan.cost.source", reported->source))
 		return false;
-	if (*result->currency &&
-	    !cJSON_AddStringToObject(object, "tollspan.cost.currency", result->currency))
+	if (!same &&
+	    !cJSON_AddStringToObject(object, "tollspan.cost.local_currency", result->currency))
 		return false;
-	if (!cJSON_AddStringToObject(object, "tollspan.card.version", pricing_card_version(card)))
-		return false;
-	if (result->source && !cJSON_AddStringToObject(object, "source", result->source))
-		return false;
-	if (result->discount &&
-	    !cJSON_AddStringToObject(object, "tollspan.cost.discount", result->discount))
-		return false;
-	lines = cJSON_AddArrayToObject(object, "lines");
+	if (result->status != PRICING_PRICED)
+		return add_unpriced(object, result);
+	return add_amount(object, "tollspan.cost.local_amount", result->amount) &&
+	       (!same ||
+		add_amount(object, "tollspan.cost.difference", reported->amount - result->amount));
+}
+
+static bool add_lines(cJSON *object, const struct pricing_result *result)
+{
+	cJSON *lines = cJSON_AddArrayToObject(object, "lines");
+
 	for (unsigned int i = 0; lines && i < result->n_lines; i++) {
 		if (!add_line(lines, result, &result->lines[i]))
 			return false;
@@ -307,12 +324,29 @@ bool price_output_fill(cJSON *object, const struct pricing_card *card,
 	return lines;
 }
 
+bool price_output_fill(cJSON *object, const struct pricing_card *card,
+		       const struct pricing_result *result, const struct price_reported *reported)
+{
+	bool done = reported && reported->source ? add_reported_cost(object, result, reported)
+						 : add_own_cost(object, result);
+
+	if (done)
+		done = cJSON_AddStringToObject(object, "tollspan.card.version",
+					       pricing_card_version(card));
+	if (done && result->source)
+		done = cJSON_AddStringToObject(object, "source", result->source);
+	if (done && result->discount)
+		done = cJSON_AddStringToObject(object, "tollspan.cost.discount", result->discount);
+	return done && add_lines(object, result);
+}
+
 int price_output_json(FILE *out, const struct pricing_card *card,
-		      const struct pricing_result *result)
+		      const struct pricing_result *result, const struct price_reported *reported)
 {
 	cJSON *object = cJSON_CreateObject();
-	int r = object && price_output_fill(object, card, result) ? price_output_line(out, object)
-								  : -ENOMEM;
+	int r = object && price_output_fill(object, card, result, reported)
+			? price_output_line(out, object)
+			: -ENOMEM;
 
 	cJSON_Delete(object);
 	return r;

@@ -307,6 +307,53 @@ def test_price_compares_by_key_and_tag(bench, by_holder):
     }
 
 
+def test_price_beside_what_others_report(bench, by_holder):
+    """As on a span: their cost is the amount; ours, and the difference, stand beside it."""
+    used = {"gen_ai.request.model": "m", INPUT: 1000000}
+    reported = {**used, "tollspan.cost.source": "gateway"}
+    answers = lines_of(
+        bench,
+        {**reported, COST: 4.25},
+        {**reported, COST: 3.5, "tollspan.cost.amount": "3.500000000001"},
+        {**reported, COST: 1, "tollspan.cost.currency": "EUR"},
+        {**reported, COST: 1, "gen_ai.request.model": "unknown"},
+        {**used, COST: 9},
+        options=["--card", by_holder],
+    )
+    local, difference = "tollspan.cost.local_amount", "tollspan.cost.difference"
+    found = [[a.get(f) for f in (COST, local, difference)] for a in answers]
+    assert found == [
+        [Decimal("4.25"), "4", "0.25"],
+        [Decimal("3.500000000001"), "4", "-0.499999999999"],
+        [1, "4", None],
+        [1, None, None],
+        [4, None, None],
+    ]
+    assert [a[STATUS] for a in answers] == ["priced"] * 5
+    assert [a.get("tollspan.cost.source") for a in answers] == ["gateway"] * 4 + [None]
+    assert answers[2]["tollspan.cost.currency"] == "EUR"
+    assert answers[2]["tollspan.cost.local_currency"] == "USD"
+    assert answers[3]["reason"] and answers[3]["tollspan.cost.priced_part"] == "0"
+
+
+def test_price_of_what_failed(bench):
+    """0 without usage, whatever the model, as the agent has it; what was used costs the same."""
+    failed = {"gen_ai.provider.name": "openai", "error.type": "429"}
+    model = {"gen_ai.request.model": "gpt-4o-mini"}
+    none, known, unknown, used, alone = lines_of(
+        bench,
+        failed,
+        {**failed, **model},
+        {**failed, "gen_ai.request.model": "acme-9000"},
+        {**failed, **model, INPUT: 1000},
+        {"gen_ai.provider.name": "openai", **model, INPUT: 1000},
+    )
+    for told in (none, known, unknown):
+        assert (told[STATUS], told[COST], told["lines"]) == ("priced", 0, [])
+        assert told["tollspan.card.version"]
+    assert used == alone and used[COST] > 0
+
+
 def test_price_help_fits_a_terminal(bench):
     shown = bench.tollspan("price", "--help").stdout.splitlines()
     assert max(len(line) for line in shown) <= 80

@@ -128,4 +128,82 @@ TEST(a_wrong_line_says_what_is_wrong)
 		   "gen_ai.provider.name is not a text");
 }
 
+/* pico-units of what is reported, or -1 where nothing is */
+static int64_t reported(const char *text)
+{
+	struct price_line *line = parse(text);
+	const struct price_reported *reported = price_line_reported(line);
+	int64_t amount = reported->source ? (int64_t)reported->amount : -1;
+
+	price_line_free(line);
+	return amount;
+}
+
+#define USED ", \"gen_ai.usage.input_tokens\": 1"
+#define GATEWAY USED ", \"tollspan.cost.source\": \"gateway\", "
+
+TEST(a_cost_that_others_report_keeps_its_digits)
+{
+	struct price_line *line = parse(LINE(GATEWAY "\"gen_ai.usage.cost\": 2"));
+
+	CHECK_TEXT(price_line_reported(line)->source, "gateway");
+	CHECK_TEXT(price_line_reported(line)->currency, "USD");
+	price_line_free(line);
+	line = parse(LINE(GATEWAY "\"tollspan.cost.amount\": \"2\", "
+				  "\"tollspan.cost.currency\": \"EUR\""));
+	CHECK_TEXT(price_line_reported(line)->currency, "EUR");
+	price_line_free(line);
+	CHECK_INT(reported(LINE(GATEWAY "\"gen_ai.usage.cost\": 0.1")), 100000000000);
+	CHECK_INT(reported(LINE(GATEWAY "\"gen_ai.usage.cost\": 1e-12")), 1);
+	CHECK_INT(reported(LINE(GATEWAY "\"gen_ai.usage.cost\": 6e-13")), 1);
+	CHECK_INT(reported(LINE(GATEWAY "\"gen_ai.usage.cost\": 0.30000000000000004")),
+		  300000000000);
+	CHECK_INT(reported(LINE(GATEWAY "\"gen_ai.usage.cost\": 0.1, \"tollspan.cost.amount\": "
+					"\"0.100000000001\"")),
+		  100000000001);
+	CHECK_INT(reported(LINE(USED ", \"gen_ai.usage.cost\": 0.1")), -1);
+	CHECK_INT(reported(LINE(USED ", \"gen_ai.usage.cost\": 0.1, \"tollspan.cost.source\": "
+				     "\"local\"")),
+		  -1);
+}
+
+TEST(a_reported_cost_that_is_none)
+{
+	CHECK_TEXT(error_of(LINE(USED ", \"tollspan.cost.source\": \"gateway\"")),
+		   "gen_ai.usage.cost is missing");
+	CHECK_TEXT(error_of(LINE(USED ", \"tollspan.cost.source\": \"hearsay\"")),
+		   "tollspan.cost.source is not local, provider or gateway");
+	CHECK_TEXT(error_of(LINE(GATEWAY "\"gen_ai.usage.cost\": -0.1")),
+		   "gen_ai.usage.cost is not an amount");
+	CHECK_TEXT(error_of(LINE(GATEWAY "\"gen_ai.usage.cost\": 1e300")),
+		   "gen_ai.usage.cost is not an amount");
+	CHECK_TEXT(error_of(LINE(GATEWAY "\"gen_ai.usage.cost\": 1e15")),
+		   "gen_ai.usage.cost is not an amount");
+	for (size_t i = 0; i < 8; i++) {
+		static const char *const amounts[] = {
+			"", ".5", "1.", "-1", "1e3", " 1", "1000000000000000", "0.0000000000001"};
+		char text[256];
+
+		snprintf(text, sizeof(text), LINE(GATEWAY "\"tollspan.cost.amount\": \"%s\""),
+			 amounts[i]);
+		CHECK_TEXT(error_of(text), "tollspan.cost.amount is not an amount");
+	}
+	CHECK_TEXT(error_of(LINE(GATEWAY "\"gen_ai.usage.cost\": 1, \"tollspan.cost.currency\": "
+					 "\"usd\"")),
+		   "tollspan.cost.currency is not a currency");
+}
+
+TEST(only_what_failed_needs_no_usage)
+{
+	struct price_line *line = parse("{\"error.type\": \"429\"}");
+
+	CHECK(price_line_failed(line));
+	price_line_free(line);
+	line = parse(LINE(USED ", \"error.type\": \"500\""));
+	CHECK(!price_line_failed(line));
+	price_line_free(line);
+	CHECK_TEXT(error_of(LINE(", \"error.type\": null")), "gen_ai.usage.* is missing");
+	CHECK_TEXT(error_of(LINE(", \"error.type\": 429")), "error.type is not a text");
+}
+
 TEST_MAIN()
