@@ -220,6 +220,7 @@ static void price_charge(const struct pricing_card *card, const struct ledger_ca
 		.tier = before->tier,
 		.region = before->region,
 		.variant = before->variant,
+		.key = call->key_fingerprint,
 		.time = call->start_ns / NS_PER_SECOND,
 		.usage = before->usage,
 	};
