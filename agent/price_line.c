@@ -195,6 +195,23 @@ static int read_line(const struct reader *reader, int64_t now_ns)
 	return r < 0 ? r : check_usage(reader);
 }
 
+/* A text that holds a NUL, as such or escaped, would be read as a shorter one. */
+static bool has_nul(const char *text, size_t length)
+{
+	static const char escape[] = "u0000";
+	const size_t size = sizeof(escape) - 1;
+
+	for (size_t i = 0; i < length; i++) {
+		if (!text[i])
+			return true;
+		if (text[i] != '\\')
+			continue;
+		if (++i + size <= length && !memcmp(text + i, escape, size))
+			return true;
+	}
+	return false;
+}
+
 int price_line_parse(struct price_line **ret_line, const char *text, size_t length, int64_t now_ns,
 		     char *error, size_t error_size)
 {
@@ -210,6 +227,8 @@ int price_line_parse(struct price_line **ret_line, const char *text, size_t leng
 		end++;
 	if (!line->object || end != text + length)
 		r = bad(&reader, "the line", "is not JSON");
+	else if (has_nul(text, length))
+		r = bad(&reader, "the line", "has a NUL");
 	else
 		r = read_line(&reader, now_ns);
 	if (r < 0) {

@@ -2,7 +2,10 @@
 """report, trace, price and check, on real content."""
 
 import json
+import random
 import subprocess
+import sys
+import time
 from decimal import Decimal
 
 import pytest
@@ -467,13 +470,183 @@ def test_price_refuses_what_is_no_query(bench):
     assert bench.tollspan("price", "--no-such-option").returncode == 2
 
 
+def validated(bench, text):
+    """What --validate says of a card, in a second."""
+    path = bench.folder / "validated.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    start = time.monotonic()
+    done = bench.tollspan("price", "--validate", path)
+    assert time.monotonic() - start < 1
+    assert (done.returncode, done.stdout == "", done.stderr == "") in (
+        (0, False, True),
+        (1, True, False),
+    )
+    said = done.stdout + done.stderr
+    assert said.count("\n") == 1 and str(path) in said
+    return done.returncode, said.split("validated.json: ", 1)[1].strip()
+
+
+ROW = {
+    "provider": "p",
+    "model": "m",
+    "currency": "USD",
+    "source": "s",
+    "checked": "2026-11-27",
+    "prices": {"input": "1"},
+}
+
+
+def card_text(*rows, **more):
+    first = {**ROW, "model": "first"}
+    return json.dumps({"schema": 1, "version": "2026-11-27", "rows": [first, *rows], **more})
+
+
 def test_price_validates_a_card(bench):
     done = bench.tollspan("price", "--validate", ROOT / "pricing" / "card.json")
     assert done.returncode == 0, done.stderr
-    bad = bench.folder / "bad.json"
-    bad.write_text('{"rows": [{"model": 1}]}')
-    done = bench.tollspan("price", "--validate", bad)
-    assert done.returncode == 1 and "bad.json" in done.stderr
+    assert validated(bench, card_text(ROW))[0] == 0
+    assert validated(bench, card_text(ROW)[:-1] + " " * 100 + "}\n")[0] == 0
+    done = bench.tollspan("price", "--validate", bench.folder / "none.json")
+    assert done.returncode == 1 and "none.json: " in done.stderr
+    done = bench.tollspan("price", "--validate", bench.folder)
+    assert done.returncode == 1 and done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"model": 5}, "model"),
+        ({"provider": []}, "provider"),
+        ({"prices": {"input": 1}}, "input"),
+        ({"prices": ["1"]}, "prices"),
+        ({"prices": {"input": "-1"}}, "-1"),
+        ({"prices": {"input": "1e3"}}, "1e3"),
+        ({"prices": {"input": "1E-3"}}, "1E-3"),
+        ({"prices": {"input": "nan"}}, "nan"),
+        ({"prices": {"input": "1,5"}}, "1,5"),
+        ({"prices": {"input": "1.0000000000001"}}, "decimals"),
+        ({"prices": {"input": {"price": "1", "per": 0}}}, "per"),
+        ({"prices": {"input": {"price": "1", "per": -1}}}, "per"),
+        ({"prices": {"inputs": "1"}}, "inputs"),
+        ({"pricez": {}}, "pricez"),
+        ({"currency": "usd"}, "currency"),
+        ({"start": "2026-02-30"}, "start"),
+        ({"start": "2026-01-02", "end": "2026-01-01"}, "end"),
+        ({"aliases": [1]}, "alias"),
+        ({"tiers": {"batch": {}}}, "batch"),
+        ({"regions": {"eu": {"multiplier": 1.1}}}, "multiplier"),
+        ({"context": [{"above": -5, "prices": {"input": "1"}}]}, "above"),
+        ({"only": {}}, "only"),
+        ({"source": "a\u0001b"}, "control character"),
+        ({"source": "x" * 10_000_000}, "source"),
+    ],
+)
+def test_price_names_a_row_that_is_wrong(bench, change, said):
+    status, told = validated(bench, card_text({**ROW, **change}))
+    assert status == 1 and told.startswith("row 2 (") and said in told
+
+
+def test_price_names_rows_that_are_at_odds(bench):
+    early, late = {**ROW, "end": "2026-06-01"}, {**ROW, "start": "2026-01-01"}
+    for rows, start, said in (
+        ([ROW, ROW], "row 3 (p/m): ", "twice"),
+        ([early, late], "row 3 (p/m@2026-01-01): ", "overlaps with p/m"),
+        ([{**ROW, "aliases": ["z"]}, {**ROW, "model": "n", "aliases": ["z"]}], "row 3 (", '"z"'),
+        ([7], "row 2 (", "object"),
+        ([ROW] * 60_000, "row 3 (p/m): ", "twice"),
+    ):
+        status, told = validated(bench, card_text(*rows))
+        assert status == 1 and told.startswith(start) and said in told, told
+    rows = [{**ROW, "model": "m%d" % i} for i in range(40_000)]
+    status, told = validated(bench, card_text(*rows, {**ROW, "prices": {"input": "-1"}}))
+    assert status == 1 and told.startswith("row 40002 (p/m): ")
+    status, told = validated(bench, card_text(discounts=[{"provider": "p", "factor": "-1"}]))
+    assert status == 1 and told.startswith("discount 1 (p/*): ")
+
+
+def test_price_names_a_key_that_is_there_twice(bench):
+    for key, twice in (
+        ("provider", '"provider": "p", "provider": "q"'),
+        ("input", '"provider": "p", "prices": {"input": "1", "input": "2"}'),
+        ("eu", '"regions": {"eu": {"multiplier": "1"}, "eu": {"multiplier": "2"}}'),
+    ):
+        text = card_text({"AT": 0}).replace('"AT": 0', twice)
+        status, told = validated(bench, text)
+        assert (status, told[:7]) == (1, "row 2 (") and '"%s" twice' % key in told
+    text = card_text()
+    status, told = validated(bench, text[:-1] + ', "rows": []}')
+    assert status == 1 and '"rows" twice' in told
+
+
+def test_price_validates_what_is_no_card(bench):
+    good = card_text(ROW)
+    for text in (
+        "",
+        good[:-1],
+        good[: len(good) // 2],
+        good + "x",
+        good + good,
+        good + "\0",
+        "[" * 2_000_000,
+        '{"a":' * 500_000,
+        card_text({**ROW, "prices": "AT"}).replace('"AT"', "[" * 900 + "]" * 900),
+        b"\x7fELF" + bytes(range(256)) * 4000,
+        random.Random(5).randbytes(1_000_000),
+        "null",
+        good.replace('"schema": 1', '"schema": 2'),
+        good.replace('"schema": 1, ', ""),
+    ):
+        assert validated(bench, text)[0] == 1, text[:80]
+    status, told = validated(bench, "{\n\n" + good)
+    assert status == 1 and "line 3" in told
+
+
+LAUNCH = """
+import os, resource, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], {})
+_, status, used = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_maxrss)
+"""
+
+
+def peak(*command, **more):
+    """(status, peak of resident memory in KiB, stderr) of a program that a small one starts."""
+    done = subprocess.run(
+        [sys.executable, "-IS", "-c", LAUNCH, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        **more,
+    )
+    status, kib = done.stdout.split()
+    return int(status), int(kib), done.stderr
+
+
+@pytest.mark.parametrize("piece", [None, b"[", (json.dumps(ROW) + ",").encode()])
+def test_price_of_a_huge_card(bench, piece):
+    """100 MB, as a file and as a pipe: refused in a second, with little memory."""
+    path = bench.folder / "huge.json"
+    with path.open("wb") as out:
+        out.write(b'{"schema": 1, "version": "2026-11-27", "rows": [')
+        block = piece * (1_000_000 // len(piece)) if piece else b""
+        while block and out.tell() < 100_000_000:
+            out.write(block)
+        out.truncate(100_000_000)
+    command = [TOLLSPAN, "price", "--validate"]
+    try:
+        start = time.monotonic()
+        runs = [peak(*command, path)]
+        with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
+            runs.append(peak(*command, "/dev/stdin", stdin=cat.stdout))
+            cat.stdout.close()
+        assert time.monotonic() - start < 2
+    finally:
+        path.unlink()
+    for status, kib, said in runs:
+        assert status == 1 and "larger than" in said
+        assert kib < 64 * 1024
 
 
 def test_check(bench):

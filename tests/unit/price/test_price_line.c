@@ -102,6 +102,10 @@ TEST(a_wrong_line_says_what_is_wrong)
 	CHECK_TEXT(error_of(""), "the line is not JSON");
 	CHECK_TEXT(error_of("{}{}"), "the line is not JSON");
 	CHECK_TEXT(error_of("[]"), "the line is not a JSON object");
+	CHECK_TEXT(error_of(LINE(", \"gen_ai.response.model\": \"a\\u0000b\"")),
+		   "the line has a NUL");
+	CHECK_TEXT(error_of(LINE(", \"gen_ai.response.model\": \"a\\\\u0000b\"")),
+		   "gen_ai.usage.* is missing");
 	CHECK_TEXT(error_of("{}"), "gen_ai.request.model is missing");
 	CHECK_TEXT(error_of(LINE("")), "gen_ai.usage.* is missing");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.input_tokens\": -1")),
