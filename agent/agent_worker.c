@@ -346,6 +346,7 @@ static int open_pipeline(struct worker *worker)
 		.card = config->card,
 		.endpoints = config->options.endpoints,
 		.n_endpoints = config->options.n_endpoints,
+		.tag = config->options.tag,
 		.callers_only = true,
 		.capture = CR_CAPTURE_EBPF,
 	};

@@ -26,7 +26,9 @@ static const char usage[] =
 	"      --priors=FILE               what this ledger knows of earlier responses\n"
 	"      --endpoint=HOST[:PORT]=FAMILY[,FAMILY...]\n"
 	"                                  this host speaks these APIs: openai, anthropic\n"
+	"                                  provider=NAME: by whose rows; gpus=N: shared by calls\n"
 	"      --card=FILE                 a further rate card\n"
+	"      --tag=TEXT                  of all calls, for rows and discounts of a card\n"
 	"      --config=FILE               a further configuration file\n"
 	"  -v, --verbose                   say more\n"
 	"  -h, --help                      show this\n";
@@ -100,6 +102,7 @@ static int make_pipeline(const struct options *options, struct store *store,
 		.lookup = &lookup,
 		.endpoints = options->endpoints,
 		.n_endpoints = options->n_endpoints,
+		.tag = options->tag,
 		.capture = CR_CAPTURE_REPLAY,
 	};
 	const char *bad = NULL;

@@ -42,10 +42,12 @@ static const char usage[] =
 	"      --ledger=FILE|none          default: ~/.local/state/tollspan/ledger.db\n"
 	"      --endpoint=HOST[:PORT]=FAMILY[,FAMILY...]\n"
 	"                                  this host speaks these APIs: openai, anthropic\n"
+	"                                  provider=NAME: by whose rows; gpus=N: shared by calls\n"
 	"      --export[=yes|no]           export the calls to OTEL_EXPORTER_OTLP_ENDPOINT\n"
 	"      --export-headers=FILE       header lines for the collector, such as a token\n"
 	"      --flush-timeout=SECONDS     how long the end may wait for the collector; default 2\n"
 	"      --card=FILE                 a further rate card\n"
+	"      --tag=TEXT                  of all calls, for rows and discounts of a card\n"
 	"      --config=FILE               a further configuration file\n"
 	"  -v, --verbose                   say more\n"
 	"  -h, --help                      show this\n";
@@ -274,6 +276,7 @@ static int open_pipeline(struct run *run)
 		.recorder = run->recorder,
 		.endpoints = run->options.endpoints,
 		.n_endpoints = run->options.n_endpoints,
+		.tag = run->options.tag,
 		.capture = capture_kind(run->capture),
 	};
 	const char *bad = NULL;

@@ -33,6 +33,7 @@ enum key {
 	KEY_SCOPE_PID,
 	KEY_SUMMARY,
 	KEY_SUMMARY_FILE,
+	KEY_TAG,
 	KEY_UID,
 };
 
@@ -62,12 +63,14 @@ static const struct setting {
 	{"pid", KEY_SCOPE_PID, OPTIONS_AGENT, required_argument, false},
 	{"summary", KEY_SUMMARY, LIVE, required_argument, true},
 	{"summary-file", KEY_SUMMARY_FILE, LIVE, required_argument, true},
+	{"tag", KEY_TAG, ALL, required_argument, true},
 	{"uid", KEY_UID, OPTIONS_AGENT, required_argument, true},
 	{"user", 'u', LIVE, required_argument, false},
 	{"user", 'u', OPTIONS_AGENT, required_argument, true},
 	{"verbose", 'v', ALL, no_argument, false},
 };
 
+#define TAG_MAX 256 /* a card has no longer one */
 #define FLUSH_MS 2000
 #define FLUSH_MAX_MS 3600000
 
@@ -230,6 +233,20 @@ static int set_endpoint(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_tag(struct options *options, const char *value)
+{
+	size_t length = strlen(value);
+
+	if (length < 1 || length > TAG_MAX)
+		return bad("tag", value, "not a text of 1 to 256 bytes");
+	for (size_t i = 0; i < length; i++) {
+		if (iscntrl((unsigned char)value[i]))
+			return bad("tag", value, "has a control character");
+	}
+	options->tag = value;
+	return 0;
+}
+
 static int apply(struct options *options, int key, const char *value)
 {
 	switch (key) {
@@ -267,6 +284,8 @@ static int apply(struct options *options, int key, const char *value)
 	case KEY_SUMMARY_FILE:
 		options->summary_file = value;
 		return 0;
+	case KEY_TAG:
+		return set_tag(options, value);
 	case 'h':
 		options->help = true;
 		return 0;

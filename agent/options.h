@@ -32,6 +32,7 @@ struct options {
 	enum summary_format summary;
 	pid_t pid; /* 0: a command */
 	const char *user, *summary_file, *ledger, *card, *output, *priors;
+	const char *tag; /* of every call, for the prices of a card; NULL: none */
 	const char *endpoints[LIMIT_ENDPOINTS];
 	size_t n_endpoints;
 	struct ebpf_scope scope;    /* of agent */

@@ -23,6 +23,7 @@
 struct pipeline {
 	struct pipeline_sinks sinks;
 	const struct pricing_card *card;
+	const char *tag; /* of every call, or NULL */
 	struct recorder *recorder;
 	enum cr_capture capture;
 
@@ -100,6 +101,7 @@ static void price_charge(const struct pipeline *p, const struct call_event *call
 		.region = charge->region,
 		.variant = charge->variant,
 		.key = call->key_fingerprint,
+		.tag = p->tag,
 		.time = wall_ns(p, call->start_ns) / 1000000000,
 		.usage = charge->usage,
 	};
@@ -386,11 +388,14 @@ int pipeline_new(struct pipeline **ret_pipeline, const struct pipeline_opts *opt
 		return -ENOMEM;
 	p->sinks = opts->sinks;
 	p->card = opts->card;
+	p->tag = opts->tag;
 	p->recorder = opts->recorder;
 	p->capture = opts->capture;
 	r = make_stages(p, opts);
 	if (r == 0)
 		r = add_endpoints(p, opts, ret_bad_endpoint);
+	if (r == 0)
+		provider_set_tag(p->provider, p->tag);
 	if (r < 0) {
 		pipeline_free(p);
 		return r;

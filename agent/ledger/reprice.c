@@ -42,6 +42,7 @@ enum column {
 	COLUMN_CURRENCY,
 	COLUMN_AMOUNT,
 	COLUMN_LACKING,
+	COLUMN_TAG,
 };
 
 /* What is done about a charge. */
@@ -54,7 +55,8 @@ struct item {
 struct batch {
 	struct texts texts;
 	struct ledger_repriced calls[LIMIT_REPRICE_CALLS];
-	size_t first[LIMIT_REPRICE_CALLS]; /* charge of each call */
+	size_t first[LIMIT_REPRICE_CALLS];     /* charge of each call */
+	const char *tags[LIMIT_REPRICE_CALLS]; /* of each call; NULL: none */
 	size_t n_calls;
 	struct item *items;
 	struct ledger_charge *before, *after;
@@ -113,6 +115,8 @@ static int read_call(struct batch *batch, struct prepared *row)
 		r = keep(batch, row, COLUMN_RESPONSE_MODEL, &call->response_model);
 	if (r == 0)
 		r = keep(batch, row, COLUMN_KEY, &call->key_fingerprint);
+	if (r == 0)
+		r = keep(batch, row, COLUMN_TAG, &batch->tags[batch->n_calls]);
 	batch->first[batch->n_calls++] = batch->n_charges;
 	return r;
 }
@@ -209,7 +213,7 @@ static void set_price(struct ledger_charge *charge, const struct pricing_result 
 }
 
 static void price_charge(const struct pricing_card *card, const struct ledger_call *call,
-			 struct batch *batch, size_t i)
+			 const char *tag, struct batch *batch, size_t i)
 {
 	const struct ledger_charge *before = &batch->before[i];
 	struct ledger_charge *after = &batch->after[i];
@@ -221,6 +225,7 @@ static void price_charge(const struct pricing_card *card, const struct ledger_ca
 		.region = before->region,
 		.variant = before->variant,
 		.key = call->key_fingerprint,
+		.tag = tag,
 		.time = call->start_ns / NS_PER_SECOND,
 		.usage = before->usage,
 	};
@@ -241,7 +246,7 @@ static void price_call(const struct pricing_card *card, struct batch *batch, siz
 	struct ledger_repriced *call = &batch->calls[i];
 
 	for (size_t j = batch->first[i]; j < end; j++) {
-		price_charge(card, &call->before, batch, j);
+		price_charge(card, &call->before, batch->tags[i], batch, j);
 		call->n_changed += batch->items[j].changed;
 		call->n_kept += batch->items[j].kept;
 	}

@@ -31,6 +31,7 @@ struct provider {
 	struct unread *unread;
 	struct endpoint_entry *endpoints;
 	size_t n_endpoints;
+	const char *tag;
 };
 
 int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss, void *context)
@@ -84,6 +85,11 @@ int provider_add_endpoint(struct provider *provider, const char *text)
 	grown[provider->n_endpoints++] = entry;
 	provider->endpoints = grown;
 	return 0;
+}
+
+void provider_set_tag(struct provider *provider, const char *tag)
+{
+	provider->tag = tag;
 }
 
 /* ---- open calls ---- */
@@ -282,6 +288,7 @@ static int begin_call(struct provider *provider, const struct exchange_event *ev
 		return -ENOMEM;
 	call->family = family;
 	fill_call(call, event, target);
+	call_attribute(call, "tollspan.tag", provider->tag);
 	r = call->no_memory ? -ENOMEM : open_documents(call);
 	if (!r)
 		r = add_call(provider, call);

@@ -31,6 +31,9 @@ int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss,
  */
 int provider_add_endpoint(struct provider *provider, const char *text);
 
+/** provider_set_tag - `tollspan.tag` of every call from here on; borrowed, NULL is none. */
+void provider_set_tag(struct provider *provider, const char *tag);
+
 /** provider_expect - a response begun in the background earlier: the poll that completes it bills.
  */
 void provider_expect(struct provider *provider, const char *response_id);
