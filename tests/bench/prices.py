@@ -5,11 +5,12 @@ As a program, what genai-prices or litellm takes for the same charges:
 
 usage: prices.py genai-prices|litellm CHARGES TIME
 
-Needs an interpreter that has both (`make deps-ratecard`). What a package is given is made before the
-clock starts: only its own function is measured, on each charge that it has a price for, in random
-order. Prints an object as price.c does.
+Needs an interpreter that has both (`make deps-ratecard`). What a package is given is made before
+the clock starts: only its own function is measured, on each charge that it has a price for, in
+random order. Prints an object as price.c does.
 """
 
+import functools
 import json
 import random
 import statistics
@@ -22,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CARD = ROOT / "pricing" / "card.json"
 QUANTITIES = {"input": 700, "cache_read": 300, "output": 200}
 PASSES = 3
+AGAIN = 2000
+AGAIN_OF = ("openai", "gpt-4o-mini")  # as price.c has it
 
 
 def write_charges(path):
@@ -83,8 +86,12 @@ def genai_calls(usages, at):
             cache_read_tokens=usage.sum(["cache_read"]) or None,
         )
         provider = names.genai_identity(usage.provider)
-        yield lambda model=usage.model, asked=asked, provider=provider: genai_prices.calc_price(
-            asked, model, provider_id=provider, genai_request_timestamp=at
+        yield (usage.provider, usage.model), functools.partial(
+            genai_prices.calc_price,
+            asked,
+            usage.model,
+            provider_id=provider,
+            genai_request_timestamp=at,
         )
 
 
@@ -98,15 +105,18 @@ def litellm_calls(usages, at):
             continue
         key = oracle.key(usage)
         identity = oracle.catalogue.table[key]["litellm_provider"]
-        yield lambda model=oracle.bare(key), asked=oracle.usage(
-            usage
-        ), identity=identity: litellm.cost_per_token(
-            model=model, custom_llm_provider=identity, usage_object=asked
+        model, asked = oracle.bare(key), oracle.usage(usage)
+        yield (usage.provider, usage.model), functools.partial(
+            litellm.cost_per_token,
+            model=model,
+            custom_llm_provider=identity,
+            usage_object=asked,
         )
 
 
-def measure(calls):
-    """As price.c does: passes for the mean, then single calls."""
+def measure(named):
+    """As price.c does: passes for the mean, then single calls; and one model again and again."""
+    calls = list(named.values())
     means, each = [], []
     for _ in range(PASSES):
         random.shuffle(calls)
@@ -120,12 +130,17 @@ def measure(calls):
             call()
             each.append(time.perf_counter_ns() - start)
     each.sort()
+    start = time.perf_counter_ns()
+    for _ in range(AGAIN):
+        named[AGAIN_OF]()
+    again = (time.perf_counter_ns() - start) / AGAIN
     return {
         "charges": len(calls),
         "priced": len(calls),
         "mean_ns": statistics.median(means),
         "p50_ns": each[(len(each) - 1) // 2],
         "p99_ns": each[(len(each) - 1) * 99 // 100],
+        "again_ns": again,
     }
 
 
@@ -134,7 +149,7 @@ def main():
     sys.path.insert(0, str(ROOT / "tests" / "pricing"))
     at = datetime.fromtimestamp(int(seconds), timezone.utc)
     make = {"genai-prices": genai_calls, "litellm": litellm_calls}[package]
-    print(json.dumps(measure(list(make(read_usages(path, at), at)))))
+    print(json.dumps(measure(dict(make(read_usages(path, at), at)))))
 
 
 if __name__ == "__main__":
