@@ -320,7 +320,8 @@ static int price_text(const struct pricing_card *card, const char *text, size_t 
 		return written < 0 ? written : r;
 	}
 	price_found(card, line, &result);
-	r = price_output_json(stdout, card, &result, price_line_reported(line));
+	r = price_output_json(stdout, card, price_line_charge(line), &result,
+			      price_line_reported(line));
 	price_line_free(line);
 	return r;
 }
@@ -385,26 +386,14 @@ static int price_lines(const struct pricing_card *card, int64_t now_ns)
 	return result;
 }
 
-/* It is then unpriced, for a reason that the result does not tell. */
-static void say_several(const struct pricing_card *card, const struct pricing_charge *charge)
-{
-	const char *provider;
-
-	if (!charge->provider &&
-	    pricing_card_provider(card, charge->model, charge->time, &provider) == -EEXIST)
-		log_error("price: %s: several providers have this model: name one with --provider",
-			  charge->model);
-}
-
 static int price_one(const struct pricing_card *card, struct options *options)
 {
 	struct pricing_result result;
 
-	say_several(card, &options->charge);
 	price_find_provider(card, &options->charge);
 	pricing_price(card, &options->charge, &result);
 	if (options->json)
-		return price_output_json(stdout, card, &result, NULL);
+		return price_output_json(stdout, card, &options->charge, &result, NULL);
 	price_output_text(stdout, card, &options->charge, &result);
 	return 0;
 }
@@ -414,7 +403,6 @@ static int compare(const struct pricing_card *card, const struct options *option
 	struct price_compare *models = NULL;
 	int r = price_compare_new(&models, card, &options->charge, options->compare);
 
-	say_several(card, &options->charge);
 	if (r == -EINVAL || r == -E2BIG)
 		return usage_error("--compare", r == -EINVAL ? "needs names of models, with commas"
 							     : "too many models");

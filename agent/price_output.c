@@ -15,6 +15,18 @@
 #define NAME_TEXT_MAX 64
 #define RATE_TEXT_MAX (PRICING_AMOUNT_TEXT_MAX + MORE_DIGITS + 1)
 
+/* A model of several providers is not found without one, which its status does not tell. */
+static const char *reason(const struct pricing_card *card, const struct pricing_charge *charge,
+			  const struct pricing_result *result)
+{
+	const char *provider;
+
+	if (!charge->provider &&
+	    pricing_card_provider(card, charge->model, charge->time, &provider) == -EEXIST)
+		return "several providers have this model, and none is named";
+	return pricing_status_text(result->status);
+}
+
 /* ---- text ---- */
 
 static const char *per_text(uint64_t per, char text[24])
@@ -123,11 +135,12 @@ static void line_cells(const struct pricing_line *line, const char *currency,
 	}
 }
 
-void price_output_unpriced(FILE *out, const struct pricing_result *result)
+void price_output_unpriced(FILE *out, const struct pricing_card *card,
+			   const struct pricing_charge *charge, const struct pricing_result *result)
 {
 	char amount[PRICING_AMOUNT_TEXT_MAX];
 
-	fprintf(out, "unpriced: %s", pricing_status_text(result->status));
+	fprintf(out, "unpriced: %s", reason(card, charge, result));
 	if (result->missing < PRICING_BUCKETS)
 		fprintf(out, ": %s", pricing_bucket_name(result->missing));
 	if (result->amount)
@@ -156,12 +169,8 @@ static void total_text(FILE *out, const struct pricing_result *result, struct wi
 {
 	char amount[PRICING_AMOUNT_TEXT_MAX];
 
-	if (result->status == PRICING_PRICED)
-		fprintf(out, "%-*s %14s  %-*s %*s %s\n", widths.name, "total", "", widths.rate, "",
-			widths.amount, pricing_amount_text(result->amount, amount),
-			result->currency);
-	else
-		price_output_unpriced(out, result);
+	fprintf(out, "%-*s %14s  %-*s %*s %s\n", widths.name, "total", "", widths.rate, "",
+		widths.amount, pricing_amount_text(result->amount, amount), result->currency);
 }
 
 static void detail_text(FILE *out, const char *name, const char *value)
@@ -196,7 +205,8 @@ static void lines_text(FILE *out, const struct pricing_result *result)
 			result->lines[i].quantity, widths.rate, cells.rate, widths.amount,
 			cells.amount);
 	}
-	total_text(out, result, widths);
+	if (result->status == PRICING_PRICED)
+		total_text(out, result, widths);
 }
 
 void price_output_text(FILE *out, const struct pricing_card *card,
@@ -205,6 +215,8 @@ void price_output_text(FILE *out, const struct pricing_card *card,
 	charge_text(out, charge);
 	fputc('\n', out);
 	lines_text(out, result);
+	if (result->status != PRICING_PRICED)
+		price_output_unpriced(out, card, charge, result);
 	fputc('\n', out);
 	if (result->row)
 		fprintf(out, "row       %s\nsource    %s\n", result->row, result->source);
@@ -276,26 +288,26 @@ static bool add_cost(cJSON *object, pricing_amount amount, const char *currency)
 	       (!*currency || cJSON_AddStringToObject(object, "tollspan.cost.currency", currency));
 }
 
-static bool add_unpriced(cJSON *object, const struct pricing_result *result)
+static bool add_unpriced(cJSON *object, const struct pricing_result *result, const char *why)
 {
-	return cJSON_AddStringToObject(object, "reason", pricing_status_text(result->status)) &&
+	return cJSON_AddStringToObject(object, "reason", why) &&
 	       add_amount(object, "tollspan.cost.priced_part", result->amount) &&
 	       (result->missing >= PRICING_BUCKETS ||
 		cJSON_AddStringToObject(object, "missing", pricing_bucket_name(result->missing)));
 }
 
-static bool add_own_cost(cJSON *object, const struct pricing_result *result)
+static bool add_own_cost(cJSON *object, const struct pricing_result *result, const char *why)
 {
 	if (result->status == PRICING_PRICED)
 		return add_cost(object, result->amount, result->currency);
 	return cJSON_AddStringToObject(object, "tollspan.cost.status", "unpriced") &&
-	       add_unpriced(object, result) &&
+	       add_unpriced(object, result, why) &&
 	       (!*result->currency ||
 		cJSON_AddStringToObject(object, "tollspan.cost.currency", result->currency));
 }
 
 /* What others say that it cost is the amount, as on a span; what the card says stands beside it. */
-static bool add_reported_cost(cJSON *object, const struct pricing_result *result,
+static bool add_reported_cost(cJSON *object, const struct pricing_result *result, const char *why,
 			      const struct price_reported *reported)
 {
 	bool same = !*result->currency || !strcmp(result->currency, reported->currency);
@@ -307,7 +319,7 @@ static bool add_reported_cost(cJSON *object, const struct pricing_result *result
 	    !cJSON_AddStringToObject(object, "tollspan.cost.local_currency", result->currency))
 		return false;
 	if (result->status != PRICING_PRICED)
-		return add_unpriced(object, result);
+		return add_unpriced(object, result, why);
 	return add_amount(object, "tollspan.cost.local_amount", result->amount) &&
 	       (!same ||
 		add_amount(object, "tollspan.cost.difference", reported->amount - result->amount));
@@ -325,10 +337,12 @@ static bool add_lines(cJSON *object, const struct pricing_result *result)
 }
 
 bool price_output_fill(cJSON *object, const struct pricing_card *card,
-		       const struct pricing_result *result, const struct price_reported *reported)
+		       const struct pricing_charge *charge, const struct pricing_result *result,
+		       const struct price_reported *reported)
 {
-	bool done = reported && reported->source ? add_reported_cost(object, result, reported)
-						 : add_own_cost(object, result);
+	const char *why = result->status == PRICING_PRICED ? NULL : reason(card, charge, result);
+	bool done = reported && reported->source ? add_reported_cost(object, result, why, reported)
+						 : add_own_cost(object, result, why);
 
 	if (done)
 		done = cJSON_AddStringToObject(object, "tollspan.card.version",
@@ -341,13 +355,14 @@ bool price_output_fill(cJSON *object, const struct pricing_card *card,
 }
 
 int price_output_json(FILE *out, const struct pricing_card *card,
-		      const struct pricing_result *result, const struct price_reported *reported)
+		      const struct pricing_charge *charge, const struct pricing_result *result,
+		      const struct price_reported *reported)
 {
 	cJSON *object = cJSON_CreateObject();
-	int r = object && price_output_fill(object, card, result, reported)
-			? price_output_line(out, object)
-			: -ENOMEM;
+	int r = -ENOMEM;
 
+	if (object && price_output_fill(object, card, charge, result, reported))
+		r = price_output_line(out, object);
 	cJSON_Delete(object);
 	return r;
 }

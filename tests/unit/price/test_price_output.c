@@ -52,7 +52,7 @@ static char *printed_by(const char *json_card, const struct pricing_charge *char
 	CHECK(out);
 	pricing_price(card, charge, &result);
 	if (json)
-		CHECK_INT(price_output_json(out, card, &result, NULL), 0);
+		CHECK_INT(price_output_json(out, card, charge, &result, NULL), 0);
 	else
 		price_output_text(out, card, charge, &result);
 	fclose(out);
