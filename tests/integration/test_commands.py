@@ -166,7 +166,8 @@ def test_price_every_bucket_by_its_name(bench, all_buckets):
     card, names = all_buckets
     assert len(names) >= 25
     for rate, name in enumerate(names, 1):
-        told = priced(bench, "--card", card, "--model=m", "--provider=p", "--%s=3" % name)
+        none = ["--requests=0"] if name != "requests" else []  # else it is one, as it has a price
+        told = priced(bench, "--card", card, "--model=m", "--provider=p", "--%s=3" % name, *none)
         (line,) = told["lines"]
         assert line["bucket"] == name.replace("-", "_") and line["quantity"] == 3
         assert told[COST] == 3 * rate == Decimal(line["amount"])
@@ -181,7 +182,8 @@ def test_price_takes_the_parts_out(bench, all_buckets):
     given = {**parts, "input": 100, "output": 50}
     args = ["--%s=%d" % item for item in given.items()]
     told = priced(bench, "--card", card, "--model=m", "--provider=p", *args)
-    assert told[COST] == sum(rates[name] * n for name, n in {**parts, **left}.items())
+    once = {"requests": 1}
+    assert told[COST] == sum(rates[name] * n for name, n in {**parts, **left, **once}.items())
 
 
 ATTRIBUTES = {
@@ -221,7 +223,8 @@ def test_price_every_bucket_by_its_attribute(bench, all_buckets):
     queries = []
     for name in names:
         attribute = ATTRIBUTES.get(name, "tollspan.usage." + name.replace("-", "_"))
-        queries.append({"gen_ai.provider.name": "p", "gen_ai.request.model": "m", attribute: 7})
+        query = {"gen_ai.provider.name": "p", "gen_ai.request.model": "m"}
+        queries.append({**query, "tollspan.usage.requests": 0, attribute: 7})
     answers = lines_of(bench, *queries, options=["--card", card])
     assert len(answers) == len(names)
     for rate, (name, told) in enumerate(zip(names, answers), 1):
