@@ -73,25 +73,37 @@ static int read_time(const struct reader *reader, int64_t now_ns)
 	return 0;
 }
 
+/* The bucket of an attribute, under its name or the one that conventions before 1.27 had. */
+static int find_bucket(const char *name)
+{
+	if (!strcmp(name, "gen_ai.usage.prompt_tokens"))
+		return PRICING_INPUT;
+	if (!strcmp(name, "gen_ai.usage.completion_tokens"))
+		return PRICING_OUTPUT;
+	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
+		if (!strcmp(name, usage_name((enum pricing_bucket)bucket)))
+			return bucket;
+	}
+	return -1;
+}
+
 static int read_quantity(const struct reader *reader, const cJSON *value)
 {
 	double number = cJSON_GetNumberValue(value);
+	int bucket = find_bucket(value->string);
 
-	for (int i = 0; i < PRICING_BUCKETS; i++) {
-		enum pricing_bucket bucket = (enum pricing_bucket)i;
-
-		if (strcmp(value->string, usage_name(bucket)) != 0)
-			continue;
-		if (cJSON_IsNull(value))
-			return 0;
-		if (!(number >= 0 && number < QUANTITY_MAX) || (double)(uint64_t)number != number)
-			return bad(reader, value->string, "is not a whole number");
-		if (pricing_usage_has(&reader->line->charge.usage, bucket))
-			return bad(reader, value->string, "is there twice");
-		pricing_usage_set(&reader->line->charge.usage, bucket, (uint64_t)number);
+	/* of other instrumentations: it is the sum of what is read */
+	if (cJSON_IsNull(value) || !strcmp(value->string, "gen_ai.usage.total_tokens"))
 		return 0;
-	}
-	return bad(reader, value->string, "is not a quantity that is known");
+	if (bucket < 0)
+		return bad(reader, value->string, "is not a quantity that is known");
+	if (!(number >= 0 && number < QUANTITY_MAX) || (double)(uint64_t)number != number)
+		return bad(reader, value->string, "is not a whole number below 2^53");
+	if (pricing_usage_has(&reader->line->charge.usage, bucket))
+		return bad(reader, value->string, "is there twice");
+	pricing_usage_set(&reader->line->charge.usage, (enum pricing_bucket)bucket,
+			  (uint64_t)number);
+	return 0;
 }
 
 /* The tier that was served, and the geography, under the names that spans have for them. */

@@ -85,6 +85,23 @@ TEST(a_span_of_a_report_can_be_priced_again)
 	price_line_free(line);
 }
 
+/* Of other instrumentations: older names, and a sum that says nothing more. */
+TEST(names_that_others_have)
+{
+	struct price_line *line = parse(LINE(", \"gen_ai.usage.prompt_tokens\": 7, "
+					     "\"gen_ai.usage.completion_tokens\": 5, "
+					     "\"gen_ai.usage.total_tokens\": 12"));
+	const struct pricing_usage *usage = &price_line_charge(line)->usage;
+
+	CHECK_INT(usage->quantity[PRICING_INPUT], 7);
+	CHECK_INT(usage->quantity[PRICING_OUTPUT], 5);
+	CHECK_INT(usage->present, 1u << PRICING_INPUT | 1u << PRICING_OUTPUT);
+	price_line_free(line);
+	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.prompt_tokens\": 7, "
+				 "\"gen_ai.usage.input_tokens\": 7")),
+		   "gen_ai.usage.input_tokens is there twice");
+}
+
 TEST(a_line_without_a_time_is_now)
 {
 	struct price_line *line = parse(LINE(", \"gen_ai.usage.input_tokens\": 1"));
@@ -109,13 +126,13 @@ TEST(a_wrong_line_says_what_is_wrong)
 	CHECK_TEXT(error_of("{}"), "gen_ai.request.model is missing");
 	CHECK_TEXT(error_of(LINE("")), "gen_ai.usage.* is missing");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.input_tokens\": -1")),
-		   "gen_ai.usage.input_tokens is not a whole number");
+		   "gen_ai.usage.input_tokens is not a whole number below 2^53");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.input_tokens\": 1.5")),
-		   "gen_ai.usage.input_tokens is not a whole number");
+		   "gen_ai.usage.input_tokens is not a whole number below 2^53");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.input_tokens\": \"1\"")),
-		   "gen_ai.usage.input_tokens is not a whole number");
+		   "gen_ai.usage.input_tokens is not a whole number below 2^53");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.input_tokens\": 1e300")),
-		   "gen_ai.usage.input_tokens is not a whole number");
+		   "gen_ai.usage.input_tokens is not a whole number below 2^53");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.inputs\": 1")),
 		   "gen_ai.usage.inputs is not a quantity that is known");
 	CHECK_TEXT(error_of(LINE(", \"gen_ai.usage.input_tokens\": 1, \"time\": \"soon\"")),
