@@ -19,6 +19,7 @@
 #include "agent/usage_name.h"
 
 #define ERROR_MAX 1024
+#define HELP_COLUMNS 80
 
 /* Values of options without a letter; a bucket's option is OPTION_BUCKET + bucket. */
 enum {
@@ -27,6 +28,8 @@ enum {
 	OPTION_TIER,
 	OPTION_REGION,
 	OPTION_VARIANT,
+	OPTION_KEY,
+	OPTION_TAG,
 	OPTION_AT,
 	OPTION_CARD,
 	OPTION_COMPARE,
@@ -49,6 +52,8 @@ static const struct option plain_options[] = {
 	{"tier", required_argument, NULL, OPTION_TIER},
 	{"region", required_argument, NULL, OPTION_REGION},
 	{"variant", required_argument, NULL, OPTION_VARIANT},
+	{"key", required_argument, NULL, OPTION_KEY},
+	{"tag", required_argument, NULL, OPTION_TAG},
 	{"at", required_argument, NULL, OPTION_AT},
 	{"card", required_argument, NULL, OPTION_CARD},
 	{"compare", required_argument, NULL, OPTION_COMPARE},
@@ -83,25 +88,43 @@ static void make_options(struct option_table *table)
 	}
 }
 
+static void print_quantities(const struct option_table *table)
+{
+	int column = 0;
+
+	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
+		const char *name = table->names[bucket];
+
+		if (column + (int)strlen("  -- N") + (int)strlen(name) > HELP_COLUMNS) {
+			putchar('\n');
+			column = 0;
+		}
+		column += printf("  --%s N", name);
+	}
+	putchar('\n');
+}
+
 static void print_help(const struct option_table *table)
 {
 	puts("Usage: tollspan price --model M [--provider P] --QUANTITY N… [options]\n"
-	     "       tollspan price --stdin [options] < JSON lines\n"
+	     "       tollspan price --stdin [--at TIME] [--card FILE] < JSON lines\n"
 	     "       tollspan price --validate FILE\n"
 	     "\n"
 	     "  --tier T          service tier that was served (standard)\n"
 	     "  --region R        geography (none)\n"
 	     "  --variant V       size and quality of an image, and the like\n"
+	     "  --key FINGERPRINT whose rows and discounts hold, as tollspan.key.fingerprint\n"
+	     "  --tag TEXT        tag whose rows and discounts hold\n"
 	     "  --at TIME         RFC 3339 or a date, in UTC (now)\n"
 	     "  --card FILE       rows that come before those of the other cards\n"
 	     "  --compare M2,M3   the same usage at the prices of other models\n"
 	     "  --json            one JSON object\n"
 	     "  --stdin           a usage a line, with the names of span attributes\n"
 	     "  --validate FILE   check a card\n"
+	     "  -h, --help        show this\n"
 	     "\n"
 	     "Quantities (input counts cached tokens in, output counts reasoning in):");
-	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++)
-		printf("  --%s N\n", table->names[bucket]);
+	print_quantities(table);
 }
 
 static int usage_error(const char *what, const char *why)
@@ -138,40 +161,53 @@ static int set_time(struct options *options, const char *text)
 	return 0;
 }
 
-static int set_option(struct options *options, int option, const char *name)
+/* Where an option's text is kept; NULL for one without. */
+static const char **text_of(struct options *options, int option)
 {
+	struct pricing_charge *charge = &options->charge;
+
 	switch (option) {
 	case OPTION_MODEL:
-		options->charge.model = optarg;
-		return 0;
+		return &charge->model;
 	case OPTION_PROVIDER:
-		options->charge.provider = optarg;
-		return 0;
+		return &charge->provider;
 	case OPTION_TIER:
-		options->charge.tier = optarg;
-		return 0;
+		return &charge->tier;
 	case OPTION_REGION:
-		options->charge.region = optarg;
-		return 0;
+		return &charge->region;
 	case OPTION_VARIANT:
-		options->charge.variant = optarg;
+		return &charge->variant;
+	case OPTION_KEY:
+		return &charge->key;
+	case OPTION_TAG:
+		return &charge->tag;
+	case OPTION_CARD:
+		return &options->card;
+	case OPTION_COMPARE:
+		return &options->compare;
+	case OPTION_VALIDATE:
+		return &options->validate;
+	default:
+		return NULL;
+	}
+}
+
+static int set_option(struct options *options, int option, const char *name)
+{
+	const char **text = text_of(options, option);
+
+	if (text) {
+		*text = optarg;
 		return 0;
+	}
+	switch (option) {
 	case OPTION_AT:
 		return set_time(options, optarg);
-	case OPTION_CARD:
-		options->card = optarg;
-		return 0;
-	case OPTION_COMPARE:
-		options->compare = optarg;
-		return 0;
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
 	case OPTION_STDIN:
 		options->lines = true;
-		return 0;
-	case OPTION_VALIDATE:
-		options->validate = optarg;
 		return 0;
 	case 'h':
 		options->help = true;
@@ -198,6 +234,24 @@ static int check_charge(struct options *options)
 	return 0;
 }
 
+/* What an option says of a usage would be lost on lines, and on a card. */
+static int check_alone(const struct options *options)
+{
+	const struct pricing_charge *charge = &options->charge;
+	bool described = charge->model || charge->provider || charge->tier || charge->region ||
+			 charge->variant || charge->key || charge->tag;
+
+	if (options->validate && options->lines)
+		return usage_error("--validate", "checks one card, and reads no lines");
+	if (options->compare)
+		return usage_error("--compare", "compares one usage, that of --model");
+	if (described || charge->usage.present)
+		return usage_error(options->lines ? "--stdin" : "--validate",
+				   options->lines ? "the lines say what was used, no option does"
+						  : "prices nothing, and takes no usage");
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, const struct option_table *table,
 			 struct options *options)
 {
@@ -218,11 +272,7 @@ static int parse_options(int argc, char **argv, const struct option_table *table
 		return usage_error(argv[optind], "unexpected");
 	options->charge.time =
 		options->now_ns / NS_PER_SECOND - (options->now_ns % NS_PER_SECOND < 0);
-	if (options->compare && (options->validate || options->lines))
-		return usage_error("--compare", "compares one usage, that of --model");
-	if (options->validate || options->lines)
-		return 0;
-	return check_charge(options);
+	return options->validate || options->lines ? check_alone(options) : check_charge(options);
 }
 
 static int validate(const char *path)
@@ -241,6 +291,18 @@ static int validate(const char *path)
 	return r;
 }
 
+/* What failed costs 0 for certain, whatever its model. */
+static void price_found(const struct pricing_card *card, struct price_line *line,
+			struct pricing_result *result)
+{
+	if (price_line_failed(line)) {
+		*result = (struct pricing_result){.missing = PRICING_BUCKETS};
+		return;
+	}
+	price_find_provider(card, price_line_charge(line));
+	pricing_price(card, price_line_charge(line), result);
+}
+
 static int price_text(const struct pricing_card *card, const char *text, size_t length,
 		      int64_t now_ns, uint64_t number)
 {
@@ -257,9 +319,9 @@ static int price_text(const struct pricing_card *card, const char *text, size_t 
 		written = price_output_error(stdout, what);
 		return written < 0 ? written : r;
 	}
-	price_find_provider(card, price_line_charge(line));
-	pricing_price(card, price_line_charge(line), &result);
-	r = price_output_json(stdout, card, &result);
+	price_found(card, line, &result);
+	r = price_output_json(stdout, card, price_line_charge(line), &result,
+			      price_line_reported(line));
 	price_line_free(line);
 	return r;
 }
@@ -324,26 +386,14 @@ static int price_lines(const struct pricing_card *card, int64_t now_ns)
 	return result;
 }
 
-/* It is then unpriced, for a reason that the result does not tell. */
-static void say_several(const struct pricing_card *card, const struct pricing_charge *charge)
-{
-	const char *provider;
-
-	if (!charge->provider &&
-	    pricing_card_provider(card, charge->model, charge->time, &provider) == -EEXIST)
-		log_error("price: %s: several providers have this model: name one with --provider",
-			  charge->model);
-}
-
 static int price_one(const struct pricing_card *card, struct options *options)
 {
 	struct pricing_result result;
 
-	say_several(card, &options->charge);
 	price_find_provider(card, &options->charge);
 	pricing_price(card, &options->charge, &result);
 	if (options->json)
-		return price_output_json(stdout, card, &result);
+		return price_output_json(stdout, card, &options->charge, &result, NULL);
 	price_output_text(stdout, card, &options->charge, &result);
 	return 0;
 }
@@ -353,7 +403,6 @@ static int compare(const struct pricing_card *card, const struct options *option
 	struct price_compare *models = NULL;
 	int r = price_compare_new(&models, card, &options->charge, options->compare);
 
-	say_several(card, &options->charge);
 	if (r == -EINVAL || r == -E2BIG)
 		return usage_error("--compare", r == -EINVAL ? "needs names of models, with commas"
 							     : "too many models");

@@ -28,7 +28,7 @@ struct pipeline_opts {
 	struct recorder *recorder;       /* NULL: no capture file; stays the caller's */
 	const char *const *endpoints;    /* HOST[:PORT]=FAMILY… */
 	size_t n_endpoints;
-	const char *tag; /* of every call; NULL: none; stays the caller's */
+	const char *tag;             /* of every call; NULL: none; stays the caller's */
 	bool callers_only;           /* of processes only those that make calls, and their line */
 	enum cr_capture capture;     /* how the records came to be; a file's own word wins */
 	uint8_t salt[HASH_KEY_SIZE]; /* keys the fingerprints */

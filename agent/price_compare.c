@@ -133,13 +133,13 @@ void price_compare_text(FILE *out, const struct price_compare *compare)
 		fprintf(out, "%-*s  %-*s  ", model, charge->model, provider,
 			charge->provider ? charge->provider : "-");
 		if (result->status != PRICING_PRICED) {
-			price_output_unpriced(out, result);
+			price_output_unpriced(out, compare->card, charge, result);
 			continue;
 		}
 		fprintf(out, "%16s %-3s  %10s\n", pricing_amount_text(result->amount, amount),
 			result->currency, ratio_text(compare, result, ratio) ? ratio : "-");
 	}
-	fprintf(out, "\ncard    %s\n", pricing_card_version(compare->card));
+	fprintf(out, "\ncard      %s\n", pricing_card_version(compare->card));
 }
 
 /* ---- JSON ---- */
@@ -162,7 +162,7 @@ static bool add_compared(cJSON *models, const struct price_compare *compare,
 	if (ratio_text(compare, &compared->result, ratio) &&
 	    !cJSON_AddRawToObject(object, "ratio", ratio))
 		return false;
-	return price_output_fill(object, compare->card, &compared->result);
+	return price_output_fill(object, compare->card, &compared->charge, &compared->result, NULL);
 }
 
 int price_compare_json(FILE *out, const struct price_compare *compare)

@@ -15,6 +15,8 @@
 struct price_line {
 	cJSON *object; /* the charge's texts are in it */
 	struct pricing_charge charge;
+	struct price_reported reported;
+	bool failed;
 };
 
 struct reader {
@@ -25,7 +27,7 @@ struct reader {
 
 static int bad(const struct reader *reader, const char *name, const char *why)
 {
-	snprintf(reader->error, reader->error_size, "%.128s %s", name, why);
+	snprintf(reader->error, reader->error_size, "%.128s%s%s", name, *why ? " " : "", why);
 	return -EINVAL;
 }
 
@@ -71,25 +73,37 @@ static int read_time(const struct reader *reader, int64_t now_ns)
 	return 0;
 }
 
+/* The bucket of an attribute, under its name or the one that conventions before 1.27 had. */
+static int find_bucket(const char *name)
+{
+	if (!strcmp(name, "gen_ai.usage.prompt_tokens"))
+		return PRICING_INPUT;
+	if (!strcmp(name, "gen_ai.usage.completion_tokens"))
+		return PRICING_OUTPUT;
+	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
+		if (!strcmp(name, usage_name((enum pricing_bucket)bucket)))
+			return bucket;
+	}
+	return -1;
+}
+
 static int read_quantity(const struct reader *reader, const cJSON *value)
 {
 	double number = cJSON_GetNumberValue(value);
+	int bucket = find_bucket(value->string);
 
-	for (int i = 0; i < PRICING_BUCKETS; i++) {
-		enum pricing_bucket bucket = (enum pricing_bucket)i;
-
-		if (strcmp(value->string, usage_name(bucket)) != 0)
-			continue;
-		if (cJSON_IsNull(value))
-			return 0;
-		if (!(number >= 0 && number < QUANTITY_MAX) || (double)(uint64_t)number != number)
-			return bad(reader, value->string, "is not a whole number");
-		if (pricing_usage_has(&reader->line->charge.usage, bucket))
-			return bad(reader, value->string, "is there twice");
-		pricing_usage_set(&reader->line->charge.usage, bucket, (uint64_t)number);
+	/* of other instrumentations: it is the sum of what is read */
+	if (cJSON_IsNull(value) || !strcmp(value->string, "gen_ai.usage.total_tokens"))
 		return 0;
-	}
-	return bad(reader, value->string, "is not a quantity that is known");
+	if (bucket < 0)
+		return bad(reader, value->string, "is not a quantity that is known");
+	if (!(number >= 0 && number < QUANTITY_MAX) || (double)(uint64_t)number != number)
+		return bad(reader, value->string, "is not a whole number below 2^53");
+	if (pricing_usage_has(&reader->line->charge.usage, bucket))
+		return bad(reader, value->string, "is there twice");
+	pricing_usage_set(&reader->line->charge.usage, (enum pricing_bucket)bucket,
+			  (uint64_t)number);
+	return 0;
 }
 
 /* The tier that was served, and the geography, under the names that spans have for them. */
@@ -128,15 +142,40 @@ static int read_fields(const struct reader *reader)
 	return 0;
 }
 
-static int read_line(const struct reader *reader, int64_t now_ns)
+static int read_reported(const struct reader *reader)
+{
+	struct price_line *line = reader->line;
+	const char *why;
+	int r = price_reported_read(line->object, &line->reported, &why);
+
+	return r < 0 ? bad(reader, why, "") : 0;
+}
+
+/* Without usage only what failed has a price, which is 0. */
+static int check_usage(const struct reader *reader)
+{
+	struct price_line *line = reader->line;
+	const char *error = NULL;
+	enum pricing_bucket bucket;
+	int r = read_text(reader, "error.type", &error);
+
+	line->failed = error && !line->charge.usage.present;
+	if (r < 0 || line->failed)
+		return r;
+	if (!line->charge.model)
+		return bad(reader, "gen_ai.request.model", "is missing");
+	if (!line->charge.usage.present)
+		return bad(reader, "gen_ai.usage.*", "is missing");
+	if (usage_from_values(&line->charge.usage, &bucket) < 0)
+		return bad(reader, usage_name(bucket), "is less than its parts");
+	return 0;
+}
+
+static int read_charge(const struct reader *reader)
 {
 	struct pricing_charge *charge = &reader->line->charge;
-	enum pricing_bucket bucket;
-	int r;
+	int r = read_fields(reader);
 
-	if (!cJSON_IsObject(reader->line->object))
-		return bad(reader, "the line", "is not a JSON object");
-	r = read_fields(reader);
 	if (r >= 0)
 		r = read_text(reader, "gen_ai.provider.name", &charge->provider);
 	if (r >= 0)
@@ -148,16 +187,41 @@ static int read_line(const struct reader *reader, int64_t now_ns)
 	if (r >= 0)
 		r = read_text(reader, "tollspan.variant", &charge->variant);
 	if (r >= 0)
+		r = read_text(reader, "tollspan.key.fingerprint", &charge->key);
+	if (r >= 0)
+		r = read_text(reader, "tollspan.tag", &charge->tag);
+	return r;
+}
+
+static int read_line(const struct reader *reader, int64_t now_ns)
+{
+	int r;
+
+	if (!cJSON_IsObject(reader->line->object))
+		return bad(reader, "the line", "is not a JSON object");
+	r = read_charge(reader);
+	if (r >= 0)
 		r = read_time(reader, now_ns);
-	if (r < 0)
-		return r;
-	if (!charge->model)
-		return bad(reader, "gen_ai.request.model", "is missing");
-	if (!charge->usage.present)
-		return bad(reader, "gen_ai.usage.*", "is missing");
-	if (usage_from_values(&charge->usage, &bucket) < 0)
-		return bad(reader, usage_name(bucket), "is less than its parts");
-	return 0;
+	if (r >= 0)
+		r = read_reported(reader);
+	return r < 0 ? r : check_usage(reader);
+}
+
+/* A text that holds a NUL, as such or escaped, would be read as a shorter one. */
+static bool has_nul(const char *text, size_t length)
+{
+	static const char escape[] = "u0000";
+	const size_t size = sizeof(escape) - 1;
+
+	for (size_t i = 0; i < length; i++) {
+		if (!text[i])
+			return true;
+		if (text[i] != '\\')
+			continue;
+		if (++i + size <= length && !memcmp(text + i, escape, size))
+			return true;
+	}
+	return false;
 }
 
 int price_line_parse(struct price_line **ret_line, const char *text, size_t length, int64_t now_ns,
@@ -175,6 +239,8 @@ int price_line_parse(struct price_line **ret_line, const char *text, size_t leng
 		end++;
 	if (!line->object || end != text + length)
 		r = bad(&reader, "the line", "is not JSON");
+	else if (has_nul(text, length))
+		r = bad(&reader, "the line", "has a NUL");
 	else
 		r = read_line(&reader, now_ns);
 	if (r < 0) {
@@ -188,6 +254,16 @@ int price_line_parse(struct price_line **ret_line, const char *text, size_t leng
 struct pricing_charge *price_line_charge(struct price_line *line)
 {
 	return &line->charge;
+}
+
+bool price_line_failed(const struct price_line *line)
+{
+	return line->failed;
+}
+
+const struct price_reported *price_line_reported(const struct price_line *line)
+{
+	return &line->reported;
 }
 
 void price_line_free(struct price_line *line)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/price_reported.h"
 #include "pricing/pricing.h"
 
 struct price_line;
@@ -21,6 +22,12 @@ int price_line_parse(struct price_line **ret_line, const char *text, size_t leng
 
 /** price_line_charge - its charge, which lives as long as the line. */
 struct pricing_charge *price_line_charge(struct price_line *line);
+
+/** price_line_failed - whether it has an error and no usage, and so costs nothing. */
+bool price_line_failed(const struct price_line *line);
+
+/** price_line_reported - what others say that it cost, which lives as long as the line. */
+const struct price_reported *price_line_reported(const struct price_line *line);
 
 void price_line_free(struct price_line *line);
 

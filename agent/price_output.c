@@ -5,14 +5,33 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/util/clock.h"
+
+#define PICO 1000000000000ll
+#define MILLION 1000000
+#define MORE_DIGITS 12 /* of a rate, beyond those of a pico-unit */
+#define NAME_TEXT_MAX 64
+#define RATE_TEXT_MAX (PRICING_AMOUNT_TEXT_MAX + MORE_DIGITS + 1)
+
+/* A model of several providers is not found without one, which its status does not tell. */
+static const char *reason(const struct pricing_card *card, const struct pricing_charge *charge,
+			  const struct pricing_result *result)
+{
+	const char *provider;
+
+	if (!charge->provider &&
+	    pricing_card_provider(card, charge->model, charge->time, &provider) == -EEXIST)
+		return "several providers have this model, and none is named";
+	return pricing_status_text(result->status);
+}
 
 /* ---- text ---- */
 
 static const char *per_text(uint64_t per, char text[24])
 {
-	if (per == 1000000)
+	if (per == MILLION)
 		return "1M";
 	if (per == 1000)
 		return "1k";
@@ -20,32 +39,108 @@ static const char *per_text(uint64_t per, char text[24])
 	return text;
 }
 
-static void line_text(FILE *out, const struct pricing_line *line, const char *currency)
+static bool is_token(enum pricing_bucket bucket)
 {
-	char rate[PRICING_AMOUNT_TEXT_MAX], amount[PRICING_AMOUNT_TEXT_MAX], per[24];
-	char name[64], price[96];
+	struct pricing_usage usage = {.present = 0};
 
-	if (line->billed_as == line->bucket)
-		snprintf(name, sizeof(name), "%s", pricing_bucket_name(line->bucket));
-	else
-		snprintf(name, sizeof(name), "%s (as %s)", pricing_bucket_name(line->bucket),
-			 pricing_bucket_name(line->billed_as));
-	if (!line->priced) {
-		fprintf(out, "%-26s %14" PRIu64 "  %-22s %16s\n", name, line->quantity, "no price",
-			"-");
-		return;
-	}
-	snprintf(price, sizeof(price), "%s %s per %s", pricing_amount_text(line->rate, rate),
-		 currency, per_text(line->per, per));
-	fprintf(out, "%-26s %14" PRIu64 "  %-22s %16s\n", name, line->quantity, price,
-		pricing_amount_text(line->amount, amount));
+	pricing_usage_set(&usage, bucket, 1);
+	return pricing_usage_input(&usage) || pricing_usage_output(&usage);
 }
 
-void price_output_unpriced(FILE *out, const struct pricing_result *result)
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+	while (b) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* Return: false where that is no decimal of these digits. */
+static bool rate_per_million(const struct pricing_line *line, char text[RATE_TEXT_MAX])
+{
+	uint64_t divisor = common_divisor(MILLION, line->per), per = line->per / divisor, rest;
+	char units[PRICING_AMOUNT_TEXT_MAX], digits[MORE_DIGITS + 1] = "";
+	pricing_amount rate;
+
+	if (__builtin_mul_overflow(line->rate, (pricing_amount)(MILLION / divisor), &rate))
+		return false;
+	rest = (uint64_t)(rate % (pricing_amount)per);
+	rate /= (pricing_amount)per;
+	for (int i = 0; rest && i < MORE_DIGITS; i++) {
+		unsigned __int128 ten = (unsigned __int128)rest * 10;
+
+		digits[i] = (char)('0' + (int)(ten / per));
+		rest = (uint64_t)(ten % per);
+	}
+	if (rest)
+		return false;
+	if (!*digits)
+		pricing_amount_text(rate, text);
+	else
+		snprintf(text, RATE_TEXT_MAX, "%s.%012lld%s",
+			 pricing_amount_text(rate - rate % PICO, units), (long long)(rate % PICO),
+			 digits);
+	return true;
+}
+
+/* What a million tokens cost, as price lists say it; other units as the card says it. */
+static void rate_text(const struct pricing_line *line, const char *currency, char *text,
+		      size_t size)
+{
+	char rate[RATE_TEXT_MAX], per[24];
+	bool million = is_token(line->billed_as) && rate_per_million(line, rate);
+
+	if (!million)
+		pricing_amount_text(line->rate, rate);
+	snprintf(text, size, "%s %s per %s", rate, currency,
+		 per_text(million ? MILLION : line->per, per));
+}
+
+/* A line of the table, and how wide its columns are. */
+struct cells {
+	char name[NAME_TEXT_MAX], rate[RATE_TEXT_MAX + 64], amount[PRICING_AMOUNT_TEXT_MAX];
+};
+
+struct widths {
+	int name, rate, amount;
+};
+
+static int wider(int width, const char *text)
+{
+	return (int)strlen(text) > width ? (int)strlen(text) : width;
+}
+
+static void name_text(const struct pricing_line *line, char text[NAME_TEXT_MAX])
+{
+	if (line->billed_as == line->bucket)
+		snprintf(text, NAME_TEXT_MAX, "%s", pricing_bucket_name(line->bucket));
+	else
+		snprintf(text, NAME_TEXT_MAX, "%s (as %s)", pricing_bucket_name(line->bucket),
+			 pricing_bucket_name(line->billed_as));
+}
+
+static void line_cells(const struct pricing_line *line, const char *currency,
+		       struct cells *ret_cells)
+{
+	name_text(line, ret_cells->name);
+	if (line->priced) {
+		rate_text(line, currency, ret_cells->rate, sizeof(ret_cells->rate));
+		pricing_amount_text(line->amount, ret_cells->amount);
+	} else {
+		snprintf(ret_cells->rate, sizeof(ret_cells->rate), "no price");
+		snprintf(ret_cells->amount, sizeof(ret_cells->amount), "-");
+	}
+}
+
+void price_output_unpriced(FILE *out, const struct pricing_card *card,
+			   const struct pricing_charge *charge, const struct pricing_result *result)
 {
 	char amount[PRICING_AMOUNT_TEXT_MAX];
 
-	fprintf(out, "unpriced: %s", pricing_status_text(result->status));
+	fprintf(out, "unpriced: %s", reason(card, charge, result));
 	if (result->missing < PRICING_BUCKETS)
 		fprintf(out, ": %s", pricing_bucket_name(result->missing));
 	if (result->amount)
@@ -54,37 +149,80 @@ void price_output_unpriced(FILE *out, const struct pricing_result *result)
 	fputc('\n', out);
 }
 
-static void total_text(FILE *out, const struct pricing_result *result)
+static struct widths find_widths(const struct pricing_result *result)
+{
+	struct widths widths = {26, 18, 14};
+	char total[PRICING_AMOUNT_TEXT_MAX];
+	struct cells cells;
+
+	for (unsigned int i = 0; i < result->n_lines; i++) {
+		line_cells(&result->lines[i], result->currency, &cells);
+		widths.name = wider(widths.name, cells.name);
+		widths.rate = wider(widths.rate, cells.rate);
+		widths.amount = wider(widths.amount, cells.amount);
+	}
+	widths.amount = wider(widths.amount, pricing_amount_text(result->amount, total));
+	return widths;
+}
+
+static void total_text(FILE *out, const struct pricing_result *result, struct widths widths)
 {
 	char amount[PRICING_AMOUNT_TEXT_MAX];
 
+	fprintf(out, "%-*s %14s  %-*s %*s %s\n", widths.name, "total", "", widths.rate, "",
+		widths.amount, pricing_amount_text(result->amount, amount), result->currency);
+}
+
+static void detail_text(FILE *out, const char *name, const char *value)
+{
+	if (value)
+		fprintf(out, ", %s %s", name, value);
+}
+
+static void charge_text(FILE *out, const struct pricing_charge *charge)
+{
+	char time[CLOCK_TEXT_MAX];
+
+	fprintf(out, "%s %s, %s tier", charge->provider ? charge->provider : "-", charge->model,
+		charge->tier ? charge->tier : "standard");
+	detail_text(out, "region", charge->region);
+	detail_text(out, "variant", charge->variant);
+	detail_text(out, "key", charge->key);
+	detail_text(out, "tag", charge->tag);
+	fprintf(out, ", at %.19sZ\n", clock_text(charge->time * NS_PER_SECOND, time));
+}
+
+static void lines_text(FILE *out, const struct pricing_result *result)
+{
+	struct widths widths = find_widths(result);
+	struct cells cells;
+
+	fprintf(out, "%-*s %14s  %-*s %*s\n", widths.name, "bucket", "quantity", widths.rate,
+		"rate", widths.amount, "amount");
+	for (unsigned int i = 0; i < result->n_lines; i++) {
+		line_cells(&result->lines[i], result->currency, &cells);
+		fprintf(out, "%-*s %14" PRIu64 "  %-*s %*s\n", widths.name, cells.name,
+			result->lines[i].quantity, widths.rate, cells.rate, widths.amount,
+			cells.amount);
+	}
 	if (result->status == PRICING_PRICED)
-		fprintf(out, "%-26s %14s  %-22s %16s %s\n", "total", "", "",
-			pricing_amount_text(result->amount, amount), result->currency);
-	else
-		price_output_unpriced(out, result);
+		total_text(out, result, widths);
 }
 
 void price_output_text(FILE *out, const struct pricing_card *card,
 		       const struct pricing_charge *charge, const struct pricing_result *result)
 {
-	char time[CLOCK_TEXT_MAX];
-
-	fprintf(out, "%s %s, %s tier%s%s%s%s, at %.19sZ\n\n",
-		charge->provider ? charge->provider : "-", charge->model,
-		charge->tier ? charge->tier : "standard", charge->region ? ", region " : "",
-		charge->region ? charge->region : "", charge->variant ? ", variant " : "",
-		charge->variant ? charge->variant : "",
-		clock_text(charge->time * NS_PER_SECOND, time));
-	fprintf(out, "%-26s %14s  %-22s %16s\n", "bucket", "quantity", "rate", "amount");
-	for (unsigned int i = 0; i < result->n_lines; i++)
-		line_text(out, &result->lines[i], result->currency);
-	total_text(out, result);
+	charge_text(out, charge);
+	fputc('\n', out);
+	lines_text(out, result);
+	if (result->status != PRICING_PRICED)
+		price_output_unpriced(out, card, charge, result);
+	fputc('\n', out);
 	if (result->row)
-		fprintf(out, "\nrow     %s\nsource  %s\n", result->row, result->source);
-	else
-		fputc('\n', out);
-	fprintf(out, "card    %s\n", pricing_card_version(card));
+		fprintf(out, "row       %s\nsource    %s\n", result->row, result->source);
+	if (result->discount)
+		fprintf(out, "discount  %s\n", result->discount);
+	fprintf(out, "card      %s\n", pricing_card_version(card));
 }
 
 /* ---- JSON ---- */
@@ -140,37 +278,57 @@ static bool add_line(cJSON *lines, const struct pricing_result *result,
 	return done;
 }
 
-static bool add_cost(cJSON *object, const struct pricing_result *result)
+static bool add_cost(cJSON *object, pricing_amount amount, const char *currency)
 {
 	char text[PRICING_AMOUNT_TEXT_MAX];
 
-	if (result->status == PRICING_PRICED)
-		return cJSON_AddRawToObject(object, "gen_ai.usage.cost",
-					    pricing_amount_text(result->amount, text)) &&
-		       cJSON_AddStringToObject(object, "tollspan.cost.status", "priced");
-	if (!cJSON_AddStringToObject(object, "tollspan.cost.status", "unpriced") ||
-	    !cJSON_AddStringToObject(object, "reason", pricing_status_text(result->status)) ||
-	    !add_amount(object, "tollspan.cost.priced_part", result->amount))
-		return false;
-	return result->missing >= PRICING_BUCKETS ||
-	       cJSON_AddStringToObject(object, "missing", pricing_bucket_name(result->missing));
+	return cJSON_AddRawToObject(object, "gen_ai.usage.cost",
+				    pricing_amount_text(amount, text)) &&
+	       cJSON_AddStringToObject(object, "tollspan.cost.status", "priced") &&
+	       (!*currency || cJSON_AddStringToObject(object, "tollspan.cost.currency", currency));
 }
 
-bool price_output_fill(cJSON *object, const struct pricing_card *card,
-		       const struct pricing_result *result)
+static bool add_unpriced(cJSON *object, const struct pricing_result *result, const char *why)
 {
-	cJSON *lines;
+	return cJSON_AddStringToObject(object, "reason", why) &&
+	       add_amount(object, "tollspan.cost.priced_part", result->amount) &&
+	       (result->missing >= PRICING_BUCKETS ||
+		cJSON_AddStringToObject(object, "missing", pricing_bucket_name(result->missing)));
+}
 
-	if (!add_cost(object, result))
+static bool add_own_cost(cJSON *object, const struct pricing_result *result, const char *why)
+{
+	if (result->status == PRICING_PRICED)
+		return add_cost(object, result->amount, result->currency);
+	return cJSON_AddStringToObject(object, "tollspan.cost.status", "unpriced") &&
+	       add_unpriced(object, result, why) &&
+	       (!*result->currency ||
+		cJSON_AddStringToObject(object, "tollspan.cost.currency", result->currency));
+}
+
+/* What others say that it cost is the amount, as on a span; what the card says stands beside it. */
+static bool add_reported_cost(cJSON *object, const struct pricing_result *result, const char *why,
+			      const struct price_reported *reported)
+{
+	bool same = !*result->currency || !strcmp(result->currency, reported->currency);
+
+	if (!add_cost(object, reported->amount, reported->currency) ||
+	    !cJSON_AddStringToObject(object, "tollspan.cost.source", reported->source))
 		return false;
-	if (*result->currency &&
-	    !cJSON_AddStringToObject(object, "tollspan.cost.currency", result->currency))
+	if (!same &&
+	    !cJSON_AddStringToObject(object, "tollspan.cost.local_currency", result->currency))
 		return false;
-	if (!cJSON_AddStringToObject(object, "tollspan.card.version", pricing_card_version(card)))
-		return false;
-	if (result->source && !cJSON_AddStringToObject(object, "source", result->source))
-		return false;
-	lines = cJSON_AddArrayToObject(object, "lines");
+	if (result->status != PRICING_PRICED)
+		return add_unpriced(object, result, why);
+	return add_amount(object, "tollspan.cost.local_amount", result->amount) &&
+	       (!same ||
+		add_amount(object, "tollspan.cost.difference", reported->amount - result->amount));
+}
+
+static bool add_lines(cJSON *object, const struct pricing_result *result)
+{
+	cJSON *lines = cJSON_AddArrayToObject(object, "lines");
+
 	for (unsigned int i = 0; lines && i < result->n_lines; i++) {
 		if (!add_line(lines, result, &result->lines[i]))
 			return false;
@@ -178,13 +336,33 @@ bool price_output_fill(cJSON *object, const struct pricing_card *card,
 	return lines;
 }
 
+bool price_output_fill(cJSON *object, const struct pricing_card *card,
+		       const struct pricing_charge *charge, const struct pricing_result *result,
+		       const struct price_reported *reported)
+{
+	const char *why = result->status == PRICING_PRICED ? NULL : reason(card, charge, result);
+	bool done = reported && reported->source ? add_reported_cost(object, result, why, reported)
+						 : add_own_cost(object, result, why);
+
+	if (done)
+		done = cJSON_AddStringToObject(object, "tollspan.card.version",
+					       pricing_card_version(card));
+	if (done && result->source)
+		done = cJSON_AddStringToObject(object, "source", result->source);
+	if (done && result->discount)
+		done = cJSON_AddStringToObject(object, "tollspan.cost.discount", result->discount);
+	return done && add_lines(object, result);
+}
+
 int price_output_json(FILE *out, const struct pricing_card *card,
-		      const struct pricing_result *result)
+		      const struct pricing_charge *charge, const struct pricing_result *result,
+		      const struct price_reported *reported)
 {
 	cJSON *object = cJSON_CreateObject();
-	int r = object && price_output_fill(object, card, result) ? price_output_line(out, object)
-								  : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (object && price_output_fill(object, card, charge, result, reported))
+		r = price_output_line(out, object);
 	cJSON_Delete(object);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pricing/json.h"
+#include "pricing/text_json.h"
 
 #define SCHEMA 1
 
@@ -122,28 +123,34 @@ static uint64_t text_hash(const char *json, size_t length)
 	return hash;
 }
 
-static size_t line_of(const char *json, const char *at)
+/* An error of the text itself: it has a line, and within a row a row. */
+static int bad_text(struct json_reader *reader, const char *what, const struct text_place *place)
 {
-	size_t line = 1;
-
-	for (; json < at; json++)
-		line += *json == '\n';
-	return line;
+	if (place->item)
+		return json_bad(reader, "%s %zu: %s at line %zu", place->item, place->number, what,
+				place->line);
+	return json_bad(reader, "%s at line %zu", what, place->line);
 }
 
 static int parse_json(struct json_reader *reader, const char *json, size_t length, cJSON **ret_root)
 {
-	const char *end = NULL;
-	cJSON *root = cJSON_ParseWithLengthOpts(json, length, &end, false);
+	struct text_place place = {1, NULL, 0};
+	const char *end = json, *what = text_check(json, length, &place);
+	cJSON *root;
 
-	if (!root)
-		return json_bad(reader, "no JSON at line %zu", end ? line_of(json, end) : 1);
-	for (; end < json + length; end++) {
-		if (!*end || !strchr(" \t\r\n", *end)) {
-			cJSON_Delete(root);
-			return json_bad(reader, "more than one JSON value, at line %zu",
-					line_of(json, end));
-		}
+	if (what)
+		return bad_text(reader, what, &place);
+	root = cJSON_ParseWithLengthOpts(json, length, &end, false);
+	if (!root) {
+		text_place(json, length, end ? (size_t)(end - json) : 0, &place);
+		return bad_text(reader, "no JSON", &place);
+	}
+	while (end < json + length && *end && strchr(" \t\r\n", *end))
+		end++;
+	if (end < json + length) {
+		cJSON_Delete(root);
+		text_place(json, length, (size_t)(end - json), &place);
+		return bad_text(reader, "more than one JSON value", &place);
 	}
 	*ret_root = root;
 	return 0;

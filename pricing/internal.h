@@ -11,6 +11,8 @@
 
 /* Every cap of the library. Passing one of a card is an error that names the row. */
 #define CARD_SIZE_MAX (16ul << 20)    /* bytes of a card's text */
+#define CARD_VALUES_MAX 2000000ul     /* of a card: cJSON needs some 100 bytes for each */
+#define CARD_DEPTH_MAX 16             /* of arrays and objects in each other */
 #define CARD_LAYERS_MAX 16            /* cards that are loaded over each other */
 #define CARD_ROWS_MAX 131072ul        /* rows of all cards together */
 #define CARD_DISCOUNTS_MAX 1024       /* of a card */

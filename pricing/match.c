@@ -35,60 +35,76 @@ static size_t undated(const char *model, size_t length)
 	return 0;
 }
 
-/* The name of the model that a name means in the latest card that knows it, or NULL. */
-static const char *find_name(const struct pricing_card *card, const char *provider,
-			     const char *name, size_t length, bool alias)
+/* The model of a name, or that it is an alias of, in one card; NULL if there is none. */
+static const char *name_in(const struct table *table, const char *provider, const char *name,
+			   size_t length, bool alias)
 {
 	uint64_t hash = name_hash(provider, name, length);
+	const struct table_model *model =
+		table_model_find(table, hash, provider, name, length, alias);
 
-	for (unsigned int i = card->n_layers; i-- > 0;) {
-		const struct table *table = card->layers[i];
-		const struct table_model *model =
-			table_model_find(table, hash, provider, name, length, alias);
-
-		if (model)
-			return table_text(table, model->name);
-	}
-	return NULL;
+	return model ? table_text(table, model->name) : NULL;
 }
 
 enum match_kind {
-	MATCH_EXACT,
-	MATCH_SNAPSHOT,
-	MATCH_ALIAS,
+	MATCH_NAMED,    /* a model's name, or an alias */
+	MATCH_SNAPSHOT, /* a dated snapshot of a model */
 	MATCH_KINDS,
 };
 
+/* Within one card a dated snapshot of its model comes before an alias. */
+static const char *named_in(const struct table *table, const char *provider, const char *name,
+			    size_t length)
+{
+	const char *found = name_in(table, provider, name, length, false), *alias;
+	size_t bare;
+
+	if (found)
+		return found;
+	alias = name_in(table, provider, name, length, true);
+	bare = alias ? undated(name, length) : 0;
+	found = bare ? name_in(table, provider, name, bare, false) : NULL;
+	return found ? found : alias;
+}
+
+/* By the last card that has it. */
 static const char *find_kind(const struct pricing_card *card, const char *provider,
 			     const char *name, enum match_kind kind)
 {
-	size_t length = strlen(name);
+	size_t length = strlen(name), bare = kind == MATCH_SNAPSHOT ? undated(name, length) : 0;
+	const char *found = NULL;
 
-	if (kind == MATCH_SNAPSHOT)
-		length = undated(name, length);
-	return length ? find_name(card, provider, name, length, kind == MATCH_ALIAS) : NULL;
+	for (unsigned int i = card->n_layers; i-- > 0 && !found;) {
+		if (kind == MATCH_NAMED)
+			found = named_in(card->layers[i], provider, name, length);
+		else if (bare)
+			found = name_in(card->layers[i], provider, name, bare, false);
+	}
+	return found;
 }
 
 /* The model that a name, or one of its forms, means; and the geography that the form leaves out. */
 static const char *find_model(const struct pricing_card *card, const char *provider,
 			      const char *name, char region[PRICING_REGION_MAX])
 {
-	const char *found = find_kind(card, provider, name, MATCH_EXACT);
+	const char *found = find_kind(card, provider, name, MATCH_NAMED);
 	struct pricing_model model;
 
 	if (found)
 		return found;
 	if (pricing_model_normalise(provider, name, &model) < 0)
 		model.n_forms = 0;
-	for (enum match_kind kind = MATCH_EXACT; kind < MATCH_KINDS; kind++) {
-		if (kind != MATCH_EXACT)
+	for (enum match_kind kind = MATCH_NAMED; kind < MATCH_KINDS; kind++) {
+		if (kind != MATCH_NAMED)
 			found = find_kind(card, provider, name, kind);
 		if (found)
 			return found;
-		for (unsigned int i = 0; i < model.n_forms && !found; i++)
+		for (unsigned int i = 0; i < model.n_forms; i++) {
 			found = find_kind(card, provider, model.forms[i], kind);
-		if (found) {
-			memcpy(region, model.region, PRICING_REGION_MAX);
+			if (!found)
+				continue;
+			if (i >= model.n_placed)
+				memcpy(region, model.region, PRICING_REGION_MAX);
 			return found;
 		}
 	}

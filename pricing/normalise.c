@@ -62,8 +62,8 @@ static const char *bedrock_arn(const char *name, const char **ret_region, size_t
 /* The name of a model behind a geography, and the geography; NULL if there is none. */
 static const char *bedrock_geography(const char *name, size_t *ret_length)
 {
-	static const char *const names[] = {"us", "us-gov", "eu", "apac", "global",
-					    "jp", "au",     "ca", "sa",   "me"};
+	static const char *const names[] = {"us", "us-gov", "eu", "apac", "global", "jp",
+					    "au", "ca",     "sa", "me",   "in"};
 	const char *point = strchr(name, '.');
 
 	/* "us.anthropic.claude": a vendor has to be left */
@@ -96,6 +96,19 @@ static size_t unversioned(const char *name, size_t length, bool whole)
 	return length;
 }
 
+/* A name, unless it is the one that was given, and what is left without its version. */
+static void add_versions(struct pricing_model *model, const char *name, const char *given)
+{
+	size_t length = strlen(name), bare = unversioned(name, length, false);
+
+	if (name != given)
+		add_form(model, name, length);
+	if (bare < length)
+		add_form(model, name, bare);
+	if (unversioned(name, length, true) < bare)
+		add_form(model, name, unversioned(name, length, true));
+}
+
 static void bedrock(const char *name, struct pricing_model *model)
 {
 	const char *region = NULL, *given = name, *resource, *rest;
@@ -111,19 +124,16 @@ static void bedrock(const char *name, struct pricing_model *model)
 	}
 	rest = bedrock_geography(name, &length);
 	if (rest) {
+		/* a price list may have the geography's own name */
+		add_versions(model, name, given);
+		model->n_placed = model->n_forms;
 		region = name;
 		region_length = length;
 		name = rest;
 	}
 	if (region)
 		set_region(model, region, region_length);
-	length = strlen(name);
-	if (name != given)
-		add_form(model, name, length);
-	if (unversioned(name, length, false) < length)
-		add_form(model, name, unversioned(name, length, false));
-	if (unversioned(name, length, true) < unversioned(name, length, false))
-		add_form(model, name, unversioned(name, length, true));
+	add_versions(model, name, given);
 }
 
 /* ---- Vertex AI and Gemini ---- */
@@ -188,7 +198,7 @@ int pricing_model_normalise(const char *provider, const char *name, struct prici
 	};
 	struct pricing_model model;
 
-	model.n_forms = 0;
+	model.n_forms = model.n_placed = 0;
 	model.region[0] = '\0';
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		if (!strcmp(rules[i].provider, provider))
@@ -197,6 +207,7 @@ int pricing_model_normalise(const char *provider, const char *name, struct prici
 	if (!model.n_forms)
 		return -ENOENT;
 	ret_model->n_forms = model.n_forms;
+	ret_model->n_placed = model.n_placed;
 	memcpy(ret_model->region, model.region, sizeof(model.region));
 	for (unsigned int i = 0; i < model.n_forms; i++)
 		memcpy(ret_model->forms[i], model.forms[i], strlen(model.forms[i]) + 1);

@@ -125,27 +125,43 @@ static void ask(const struct pricing_card *card, const struct pricing_charge *ch
 	question->priced = true;
 }
 
+/* A charge that says nothing of requests is one, where a request has a price. */
+static void count_request(const struct card_match *match, const struct question *question,
+			  struct pricing_usage *usage)
+{
+	const struct price_scope *scope = &question->scope;
+	uint32_t priced;
+
+	if (!question->priced || pricing_usage_has(usage, PRICING_REQUESTS))
+		return;
+	priced = scope->present | match->row->of_variants;
+	if (priced & (1u << PRICING_REQUESTS))
+		pricing_usage_set(usage, PRICING_REQUESTS, 1);
+}
+
 void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
 		   struct pricing_result *result)
 {
+	struct pricing_usage usage = charge->usage;
 	struct question question = {.priced = false};
 	struct card_match match;
 
 	find_row(card, charge, &match);
 	start_result(result, &match);
 	ask(card, charge, &match, &question, result);
-	for (uint32_t left = charge->usage.present; left; left &= left - 1) {
+	count_request(&match, &question, &usage);
+	for (uint32_t left = usage.present; left; left &= left - 1) {
 		enum pricing_bucket bucket = (enum pricing_bucket)__builtin_ctz(left);
 		struct pricing_line *line = &result->lines[result->n_lines];
 
 		if (bucket >= PRICING_BUCKETS)
 			break;
-		if (!charge->usage.quantity[bucket])
+		if (!usage.quantity[bucket])
 			continue;
 		*line = (struct pricing_line){
 			.bucket = bucket,
 			.billed_as = bucket,
-			.quantity = charge->usage.quantity[bucket],
+			.quantity = usage.quantity[bucket],
 			.per = 1,
 		};
 		if (match.row)

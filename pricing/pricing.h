@@ -205,7 +205,9 @@ void pricing_card_free(struct pricing_card *card);
 
 /*
  * pricing_price - the cost of one charge.
- * Always fills the result; an unpriced charge is a result, with the priced part in `amount`.
+ * Always fills the result; an unpriced charge is a result, with the priced part in `amount`. Names
+ * of models, tiers and regions hold in whatever case. Where the row prices PRICING_REQUESTS, a
+ * usage without them is of one.
  */
 void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
 		   struct pricing_result *result);
@@ -213,12 +215,13 @@ void pricing_price(const struct pricing_card *card, const struct pricing_charge 
 /* Longest names with their NUL. */
 #define PRICING_MODEL_MAX 257
 #define PRICING_REGION_MAX 33
-#define PRICING_FORMS_MAX 3
+#define PRICING_FORMS_MAX 6
 
 /* What is left of a model's name in a provider's own writing. */
 struct pricing_model {
 	unsigned int n_forms;
-	char forms[PRICING_FORMS_MAX][PRICING_MODEL_MAX]; /* each shorter than the one before */
+	unsigned int n_placed; /* of them, the first ones that have the geography in them */
+	char forms[PRICING_FORMS_MAX][PRICING_MODEL_MAX];
 	char region[PRICING_REGION_MAX]; /* geography that the name told, "" if none */
 };
 

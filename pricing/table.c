@@ -2,6 +2,12 @@
 #include "pricing/table.h"
 
 #include <string.h>
+#include <strings.h>
+
+static unsigned char ascii_lower(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
 
 /* FNV-1a; a card's author is trusted not to make its own names collide. */
 uint64_t name_hash(const char *provider, const char *name, size_t length)
@@ -12,7 +18,7 @@ uint64_t name_hash(const char *provider, const char *name, size_t length)
 		hash = (hash ^ (unsigned char)*provider) * 0x100000001b3ull;
 	hash *= 0x100000001b3ull;
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3ull;
+		hash = (hash ^ ascii_lower(name[i])) * 0x100000001b3ull;
 	return hash ^ (hash >> 32);
 }
 
@@ -29,7 +35,7 @@ const struct table_model *table_model_find(const struct table *table, uint64_t h
 		const char *text = table_text(table, names[i].name);
 
 		if (names[i].hash == (uint32_t)hash && names[i].alias == alias &&
-		    !strncmp(text, name, length) && !text[length] &&
+		    !strncasecmp(text, name, length) && !text[length] &&
 		    !strcmp(table_text(table, model->provider), provider))
 			return model;
 	}

@@ -122,11 +122,11 @@ static inline const char *table_text(const struct table *table, uint32_t text)
 	return text ? (const char *)table_section(table, TABLE_TEXTS) + text : NULL;
 }
 
-/** name_hash - of a provider and the first `length` bytes of a name. */
+/** name_hash - of a provider and the first `length` bytes of a name, in whatever case. */
 uint64_t name_hash(const char *provider, const char *name, size_t length);
 
 /*
- * table_model_find - the model of a name, or that a name is an alias of.
+ * table_model_find - the model of a name, or that a name is an alias of, in whatever case.
  * @hash: of provider and name.
  * Return: NULL if there is none.
  */

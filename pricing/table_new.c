@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pricing/table.h"
 
@@ -275,6 +276,11 @@ static void add_row(struct maker *maker, const struct card_row *row, size_t run)
 
 /* ---- names ---- */
 
+static const char *text_at(const struct maker *maker, uint32_t offset)
+{
+	return maker->sections[TABLE_TEXTS].bytes + offset;
+}
+
 /* Within one card a name means one model. */
 static void add_name(struct maker *maker, const struct card_row *row, uint32_t model,
 		     const char *name, bool alias)
@@ -289,8 +295,8 @@ static void add_name(struct maker *maker, const struct card_row *row, uint32_t m
 	if (maker->failed)
 		return;
 	for (; names[i].name; i = (i + 1) & mask) {
-		/* texts are shared: the same name is the same offset */
-		if (names[i].name != made.name || names[i].alias != made.alias ||
+		if (names[i].alias != made.alias ||
+		    strcasecmp(text_at(maker, names[i].name), name) ||
 		    models[names[i].model].provider != models[model].provider)
 			continue;
 		if (names[i].model == model)

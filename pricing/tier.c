@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <strings.h>
 
 #include "pricing/card.h"
 
@@ -8,7 +9,7 @@ bool tier_is_standard(const char *name)
 	static const char *const names[] = {"default", "standard", "on_demand", "auto"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!strcmp(name, names[i]))
+		if (!strcasecmp(name, names[i]))
 			return true;
 	}
 	return false;
@@ -20,7 +21,7 @@ static const struct table_tier *tier_by_name(const struct card_match *match, con
 
 	tiers += match->row->tiers;
 	for (uint32_t i = 1; i < match->row->n_tiers; i++) {
-		if (!strcmp(table_text(match->table, tiers[i].name), name))
+		if (!strcasecmp(table_text(match->table, tiers[i].name), name))
 			return &tiers[i];
 	}
 	return NULL;
@@ -31,9 +32,9 @@ static const char *synonym(const struct card_match *match, const char *provider,
 {
 	if (!strcmp(provider, "anthropic") || strstr(match->model, "claude"))
 		return NULL;
-	if (!strcmp(name, "fast"))
+	if (!strcasecmp(name, "fast"))
 		return "priority";
-	return !strcmp(name, "priority") ? "fast" : NULL;
+	return !strcasecmp(name, "priority") ? "fast" : NULL;
 }
 
 /* NULL where the row does not price the tier. */
@@ -103,26 +104,26 @@ static bool find_multiplier(const struct card_match *match, const char *name,
 	const struct table_region *regions = table_section(match->table, TABLE_REGIONS);
 	const struct table_region *other = NULL;
 	uint32_t n = match->row->n_regions;
+	bool global;
 
 	regions += match->row->regions;
 	*ret_multiplier = MULTIPLIER_ONE;
 	if (!name || !*name)
 		return true;
+	global = !strcasecmp(name, "global");
 	for (uint32_t i = 0; i < n; i++) {
 		const char *region = table_text(match->table, regions[i].name);
 
-		if (!strcmp(region, name)) {
+		if (!strcasecmp(region, name)) {
 			*ret_multiplier = regions[i].multiplier;
 			return true;
 		}
-		if (!strcmp(region, "*"))
+		if (!strcmp(region, "*") && !global)
 			other = &regions[i];
 	}
-	if (!strcmp(name, "global"))
-		return true;
 	if (other)
 		*ret_multiplier = other->multiplier;
-	return other;
+	return other || (global && !n);
 }
 
 /* Variants are of the standard tier. */

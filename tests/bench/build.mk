@@ -5,9 +5,10 @@
 BENCH = $(B)/tests/bench/tls_pair $(B)/tests/bench/whole_capture $(B)/tests/bench/price \
 	$(B)/tests/bench/spawn $(B)/tests/bench/sse_load $(B)/tests/bench/ledger $(B)/tests/bench/export
 
-bench: deps
+bench: deps $(if $(RATECARD_PYTHON),,deps-ratecard)
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(Q).deps/python/bin/python tests/bench/run.py --build $(B) $(BENCH_OPTIONS)
+	$(Q).deps/python/bin/python tests/bench/run.py --build $(B) \
+		--ratecard $(or $(RATECARD_PYTHON),.deps/ratecard/bin/python) $(BENCH_OPTIONS)
 
 $(B)/tests/bench/%: tests/bench/%.c $(LIB)
 	$(call say,CC,$@)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures what tollspan costs, prints a table, and writes BUILD/bench.json.
 
-usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]] [agent.py's options]
+usage: run.py [--build DIR] [--rounds N] [--only PART[,PART...]] [--ratecard PYTHON]
+              [agent.py's options]
 
 Parts: tls, replay, memory, start, price, ledger, export, agent. What is compared is measured in
 turn, in several rounds of one run, and of each the median is taken: from run to run a machine's
@@ -22,6 +23,7 @@ import tempfile
 
 import agent
 import captures
+import prices
 from agent import Skip
 from library import copy_libssl
 
@@ -209,15 +211,60 @@ def measure_start(bench):
 
 # ---- prices ----
 
-def measure_price(bench):
+USER_CARD = 3_000_000
+COLD_STARTS = 30
+PACKAGES = ("genai-prices", "litellm")
+
+
+def price_measures(bench):
+    """What is measured in each round: the lookups, the load, the start, and the packages."""
+    charges, card = (os.path.join(bench.scratch, name) for name in ("charges", "card.json"))
+    day = str(prices.write_charges(charges))
+    prices.write_user_card(card, USER_CARD)
+    program, starts = bench.program("price"), -(-COLD_STARTS // bench.rounds)
     ask = [bench.tollspan, "price", "--provider=openai", "--model=gpt-4o-mini", "--at=2025-12-01",
            "--input=700", "--output=200"]
-    results = in_turn(bench.rounds, {
-        "price": lambda: bench.samples([bench.program("price")])[0],
-        "cold": lambda: bench.spawn(5, *ask)[0]})
-    bench.row("one price, card loaded", statistics.median(results["price"]), "ns")
-    cold = [ns for runs in results["cold"] for ns, _, _ in runs]
-    bench.row("tollspan price, from start to end", statistics.median(cold) / 1e6, "ms")
+    measures = {
+        "ours": lambda: json.loads(bench.run([program, charges, day]).stdout),
+        "load": lambda: bench.samples([program, "--load", card])[0],
+        "cold": lambda: [ns for ns, _, _ in bench.spawn(starts, *ask)[0]]}
+    if os.access(bench.options.ratecard, os.X_OK):
+        for package in PACKAGES:
+            command = [bench.options.ratecard, prices.__file__, package, charges, day]
+            measures[package] = lambda command=command: json.loads(
+                bench.run(command, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}).stdout)
+    return measures
+
+
+def measure_price(bench):
+    measures = price_measures(bench)
+    results = in_turn(bench.rounds, measures)
+
+    def median(name, field):
+        return statistics.median(found[field] for found in results[name])
+
+    ours = results["ours"][0]
+    bench.row("a price by the built-in card, all names in random order", median("ours", "mean_ns"),
+              "ns", 1000, note=f"{ours['charges']:,} names, {ours['priced']:,} with a price")
+    bench.row("  99 of 100 at most", median("ours", "p99_ns"), "ns", 1000)
+    bench.row("  one model again and again", median("ours", "again_ns"), "ns", 1000)
+    for package in (package for package in PACKAGES if package in results):
+        bench.row(f"  {package}, those that it prices", median(package, "mean_ns") / 1000, "µs",
+                  note=f"{results[package][0]['charges']:,} names")
+        for field, title in (("p99_ns", "99 of 100 at most"),
+                             ("again_ns", "one model again and again")):
+            bench.row(f"    {title}", median(package, field) / 1000, "µs")
+        for field, title in (("mean_ns", "in random order"), ("again_ns", "one model again")):
+            bench.row(f"    {package} / ours, {title}", statistics.median(
+                theirs[field] / found[field]
+                for theirs, found in zip(results[package], results["ours"])), "×")
+    bench.row("tollspan price, from start to end",
+              statistics.median(ns for found in results["cold"] for ns in found) / 1e6, "ms", 20,
+              note=f"of {sum(map(len, results['cold']))} starts")
+    bench.row(f"load of a user's card of {USER_CARD / 1e6:g} MB",
+              statistics.median(results["load"]), "ms", 100)
+    if not set(PACKAGES) <= set(results):
+        raise Skip(f"{bench.options.ratecard} is not there (make deps-ratecard)")
 
 
 # ---- spans on the wire ----
@@ -340,6 +387,8 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas")
+    parser.add_argument("--ratecard", default=".deps/ratecard/bin/python",
+                        help="an interpreter with genai-prices and litellm")
     agent.add_options(parser)
     options = parser.parse_args()
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

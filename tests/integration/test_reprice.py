@@ -13,10 +13,12 @@ from otlp_server import OtlpServer, status
 from spans import cost, unique
 
 CURL = ["/bin/sh", CLIENTS / "curl.sh"]
+ADVISOR = ("anthropic", "claude-opus-4-5")  # in some of its answers
+TIERS = ("flex", "priority")  # those of the provider that have prices of their own
 
 
-def card(path, rows):
-    """A card of rows {(provider, model): prices}."""
+def card(path, rows, discounts=()):
+    """A card of rows {(provider, model): prices}, and of discounts."""
     path.write_text(
         json.dumps(
             {
@@ -33,6 +35,9 @@ def card(path, rows):
                         **more,
                     }
                     for (provider, model), (prices, more) in rows.items()
+                ],
+                "discounts": [
+                    {"source": "a test", "checked": "2026-11-27", **item} for item in discounts
                 ],
             }
         )
@@ -84,6 +89,18 @@ def prices(ledger, pricing):
     found = dict(db.execute("SELECT charge, amount FROM price WHERE pricing = ?", [pricing]))
     db.close()
     return found
+
+
+def billed(ledger):
+    """The bill of the calls whose charges all have a price; a part of a call is no bill."""
+    db = sqlite3.connect(str(ledger))
+    (amount,) = db.execute(
+        "WITH first AS (SELECT ch.call, p.status, p.amount FROM price p JOIN charge ch"
+        " ON ch.id = p.charge WHERE p.pricing = 0) SELECT sum(amount) FROM first"
+        " WHERE call NOT IN (SELECT call FROM first WHERE status <> 'priced')"
+    ).fetchone()
+    db.close()
+    return amount or 0
 
 
 def dump(ledger, *without):
@@ -151,6 +168,84 @@ def test_from_unpriced_to_priced(unknown):
     assert largest == sorted((call[COST] for call in latest.values() if call.get(COST)))[::-1]
 
 
+def fingerprints(ledger):
+    """{provider: fingerprint of the key} of what is billed by usage."""
+    db = sqlite3.connect(str(ledger))
+    found = db.execute(
+        "SELECT DISTINCT provider, key_fingerprint FROM call WHERE id IN (SELECT call FROM charge)"
+    ).fetchall()
+    db.close()
+    keys = dict(found)
+    assert len(found) == len(keys) and all(keys.values())
+    return keys
+
+
+def used_costs(ledger, rate_of):
+    """What each charge with a usage costs at its provider's rate, in pico-units."""
+    costs = {
+        number: cost_of(usage, rate_of[provider])
+        for number, (provider, _, usage) in charges(ledger).items()
+    }
+    return {number: cost for number, cost in costs.items() if cost}
+
+
+def test_rows_and_discounts_of_a_key(unknown):
+    """A row for one key comes before that for all, and a discount is the key's that called."""
+    bench = unknown
+    ledger = bench.ledger
+    keys = fingerprints(ledger)
+    assert set(keys) == {"openai", "anthropic"}
+    rows = rows_of(ledger, "4")
+    path = card(
+        bench.folder / "keys.json",
+        rows,
+        [
+            {"provider": "anthropic", "key": keys["anthropic"], "factor": "0.5"},
+            {"provider": "openai", "key": "of-somebody-else", "factor": "0.1"},
+        ],
+    )
+    told = json.loads(path.read_text())
+    for row in [row for row in told["rows"] if row["provider"] == "openai"]:
+        text = json.dumps(row).replace('"price": "4"', '"price": "3"')
+        told["rows"].append({**json.loads(text), "only": {"key": keys["openai"]}})
+        text = text.replace('"price": "3"', '"price": "1"')
+        told["rows"].append({**json.loads(text), "only": {"key": "of-somebody-else"}})
+    path.write_text(json.dumps(told))
+    assert reprice(bench, "--card", path)["changed"]
+    assert prices(ledger, 1) == used_costs(ledger, {"openai": "3", "anthropic": "2"})
+
+
+def test_a_live_call_has_its_key_s_discount(bench):
+    """The bill itself, by the card in the user's configuration, whatever the second run uses."""
+    bench.run("preload", CURL).ok()
+    keys = fingerprints(bench.ledger)
+    listed = bench.tollspan("price", "--help").stdout.split("Quantities", 1)[1].split()
+    buckets = [word[2:].replace("-", "_") for word in listed if word.startswith("--")]
+    buckets.remove("requests")  # one a call where they have a price
+    every = {bucket: {"price": "4", "per": 1000000} for bucket in buckets}
+    more = {
+        "tiers": {tier: {"prices": every} for tier in TIERS},
+        "regions": {"*": {"multiplier": "1"}},
+    }
+    models = {*rows_of(bench.ledger, "4"), ADVISOR}
+    rows = {model: (every, more) for model in models}
+    bench.ledger.unlink()
+    folder = bench.home / ".config" / "tollspan"
+    folder.mkdir(parents=True)
+    card(
+        folder / "card.json",
+        rows,
+        [
+            {"provider": "openai", "key": keys["openai"], "factor": "0.25"},
+            {"provider": "anthropic", "key": keys["openai"], "factor": "0.1"},
+        ],
+    )
+    bench.run("preload", CURL).ok()
+    assert fingerprints(bench.ledger) == keys
+    bill = {number: amount for number, amount in prices(bench.ledger, 0).items() if amount}
+    assert bill == used_costs(bench.ledger, {"openai": "1", "anthropic": "4"})
+
+
 def test_again_adds_nothing(unknown):
     bench = unknown
     new = card(bench.folder / "new.json", rows_of(bench.ledger, "2"))
@@ -194,7 +289,7 @@ def test_spans_have_the_bill(bench):
         server.steps.clear()
         bench.run("preload", ["/bin/true"], server.environment(), ["--export"]).ok()
         spans = unique(server.wait(len(calls)))
-    assert cost(spans) == {"USD": Decimal(sum(a or 0 for a in bill.values())) / Decimal(10**12)}
+    assert cost(spans) == {"USD": Decimal(billed(bench.ledger)) / Decimal(10**12)}
 
 
 def test_while_a_run_writes(bench):

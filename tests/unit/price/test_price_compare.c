@@ -92,7 +92,8 @@ TEST(what_is_unpriced_is_said_and_has_no_ratio)
 	check_has(text,
 		  "{\"gen_ai.request.model\":\"nobody\",\"tollspan.cost.status\":\"unpriced\"");
 	/* two providers have it, and none is taken for the other */
-	check_has(text, "{\"gen_ai.request.model\":\"b\",\"tollspan.cost.status\":\"unpriced\"");
+	check_has(text, "{\"gen_ai.request.model\":\"b\",\"tollspan.cost.status\":\"unpriced\","
+			"\"reason\":\"several providers have this model, and none is named\"");
 	check_has(text, "\"gen_ai.usage.cost\":300,");
 	free(text);
 	lines = output(NULL, "a", "mute,yen", false);

@@ -12,12 +12,20 @@ static const char rows[] =
 	"\"start\": \"2026-01-01\", \"prices\": {\"input\": \"3\", \"output\": \"15\", \"web_search\": "
 	"{\"price\": \"10\", \"per\": 1000}}, \"billed_as\": {\"reasoning\": \"output\"}}]}";
 
-static struct pricing_card *card_of(void)
+static const char fractions[] =
+	"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [{\"provider\": \"p\", \"model\": "
+	"\"m\", \"currency\": \"EUR\", \"source\": \"s\", \"checked\": \"2026-01-31\", \"prices\": "
+	"{\"input\": {\"price\": \"12.5\", \"per\": 10000000}, \"output\": {\"price\": \"1\", \"per\": "
+	"3000000}, \"reasoning\": \"0.000000000001\", \"web_search\": {\"price\": \"10\", \"per\": "
+	"1000}}}], \"discounts\": [{\"provider\": \"p\", \"key\": \"k\", \"factor\": \"0.25\", \"source\": "
+	"\"annex C\", \"checked\": \"2026-01-31\"}]}";
+
+static struct pricing_card *card_from(const char *json)
 {
 	struct pricing_card *card = NULL;
 
 	CHECK(pricing_card_new(&card) == 0);
-	CHECK(pricing_card_load(card, rows, strlen(rows), NULL, 0) == 0);
+	CHECK(pricing_card_load(card, json, strlen(json), NULL, 0) == 0);
 	return card;
 }
 
@@ -32,9 +40,9 @@ static struct pricing_charge charge_of(void)
 }
 
 /* What is printed, with the version of the card replaced by V. */
-static char *printed(const struct pricing_charge *charge, bool json)
+static char *printed_by(const char *json_card, const struct pricing_charge *charge, bool json)
 {
-	struct pricing_card *card = card_of();
+	struct pricing_card *card = card_from(json_card);
 	struct pricing_result result;
 	const char *version = pricing_card_version(card);
 	char *text = NULL, *at;
@@ -44,7 +52,7 @@ static char *printed(const struct pricing_charge *charge, bool json)
 	CHECK(out);
 	pricing_price(card, charge, &result);
 	if (json)
-		CHECK_INT(price_output_json(out, card, &result), 0);
+		CHECK_INT(price_output_json(out, card, charge, &result, NULL), 0);
 	else
 		price_output_text(out, card, charge, &result);
 	fclose(out);
@@ -54,6 +62,11 @@ static char *printed(const struct pricing_charge *charge, bool json)
 	memmove(at + 1, at + strlen(version), strlen(at + strlen(version)) + 1);
 	pricing_card_free(card);
 	return text;
+}
+
+static char *printed(const struct pricing_charge *charge, bool json)
+{
+	return printed_by(rows, charge, json);
 }
 
 TEST(json_keeps_every_digit)
@@ -105,12 +118,40 @@ TEST(text_explains_line_by_line)
 	CHECK(strstr(text, "reasoning (as output)"));
 	CHECK(strstr(text, "10 EUR per 1k"));
 	CHECK(strstr(text, " 0.013105 EUR\n"));
-	CHECK(strstr(text, "\nrow     p/m@2026-01-01\nsource  a \"page\"\ncard    V\n"));
+	CHECK(strstr(text, "\nrow       p/m@2026-01-01\nsource    a \"page\"\ncard      V\n"));
 	free(text);
 	charge.model = "n";
 	text = printed(&charge, false);
 	CHECK(strstr(text, "unpriced: no row for this provider and model at that time\n"));
 	CHECK(!strstr(text, "the part with a price"));
+	free(text);
+}
+
+TEST(rates_are_those_of_a_million_tokens_where_that_is_a_decimal)
+{
+	struct pricing_charge charge = charge_of();
+	char *text;
+
+	pricing_usage_set(&charge.usage, PRICING_OUTPUT, 3);
+	text = printed_by(fractions, &charge, false);
+	CHECK(strstr(text, " 1.25 EUR per 1M "));
+	CHECK(strstr(text, " 1 EUR per 3000000 "));
+	CHECK(strstr(text, " 0.000000000001 EUR per 1M "));
+	CHECK(strstr(text, " 10 EUR per 1k "));
+	CHECK(!strstr(text, "discount"));
+	free(text);
+	charge.key = "k";
+	charge.tag = "t";
+	text = printed_by(fractions, &charge, false);
+	CHECK(strstr(text, ", key k, tag t, at "));
+	CHECK(strstr(text, " 0.3125 EUR per 1M "));
+	CHECK(strstr(text, " 0.25 EUR per 3000000 "));
+	CHECK(strstr(text, " 0.00000000000025 EUR per 1M "));
+	CHECK(strstr(text, " 2.5 EUR per 1k "));
+	CHECK(strstr(text, "\nsource    s\ndiscount  annex C\ncard      V\n"));
+	free(text);
+	text = printed_by(fractions, &charge, true);
+	CHECK(strstr(text, "\"source\":\"s\",\"tollspan.cost.discount\":\"annex C\","));
 	free(text);
 }
 

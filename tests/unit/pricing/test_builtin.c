@@ -96,7 +96,6 @@ TEST(service_tiers)
 TEST(regions)
 {
 	CHECK_TEXT(ANTHROPIC("claude-opus-4-6", NULL, "us", {PRICING_INPUT, MILLION}), "5.5");
-	CHECK_TEXT(ANTHROPIC("claude-opus-4-6", NULL, "global", {PRICING_INPUT, MILLION}), "5");
 	CHECK_TEXT(ANTHROPIC("claude-opus-4-5", NULL, "not_available", {PRICING_INPUT, MILLION}),
 		   "5");
 	CHECK_TEXT(ANTHROPIC("claude-sonnet-4-5", NULL, "us", {PRICING_INPUT, 1}), "region");

@@ -35,9 +35,60 @@ TEST(what_is_no_json_has_a_line)
 {
 	CHECK_TEXT(error_of(""), "no JSON at line 1");
 	CHECK_TEXT(error_of("{\n\"schema\": 1,\n]"), "no JSON at line 3");
-	CHECK_TEXT(error_of(CARD("") " x"), "more than one JSON value, at line 1");
-	CHECK_TEXT(error_of(CARD("") "\n" CARD("")), "more than one JSON value, at line 2");
+	CHECK_TEXT(error_of(CARD("") " x"), "more than one JSON value at line 1");
+	CHECK_TEXT(error_of(CARD("") "\n" CARD("")), "more than one JSON value at line 2");
 	CHECK_TEXT(error_of("\xff\xfe"), "no JSON at line 1");
+}
+
+/* A card with these bytes where its second row's source is. */
+static const char *error_with(const char *bytes, size_t length)
+{
+	static const char before[] =
+		"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [\n{},\n{\"source\": ";
+	static const char behind[] = "}]}";
+	struct pricing_card *card = NULL;
+	char text[512];
+	size_t size = 0;
+
+	memcpy(text, before, strlen(before));
+	size = strlen(before);
+	memcpy(text + size, bytes, length);
+	size += length;
+	memcpy(text + size, behind, strlen(behind));
+	size += strlen(behind);
+	CHECK_INT(pricing_card_new(&card), 0);
+	CHECK_INT(pricing_card_load(card, text, size, error, sizeof(error)), -EINVAL);
+	pricing_card_free(card);
+	return error;
+}
+
+#define ERROR_WITH(bytes) error_with(bytes, sizeof(bytes) - 1)
+
+/* What a lenient parser passes may be read as another name, or as another number. */
+TEST(what_only_looks_like_json_names_its_row)
+{
+	CHECK_TEXT(ERROR_WITH("\"a\\u0000b\""),
+		   "row 2: an escape that is none, or a NUL at line 3");
+	CHECK_TEXT(ERROR_WITH("\"a\\uZZZZb\""),
+		   "row 2: an escape that is none, or a NUL at line 3");
+	CHECK_TEXT(ERROR_WITH("\"a\\x\""), "row 2: an escape that is none, or a NUL at line 3");
+	CHECK_TEXT(ERROR_WITH("\"a\0b\""), "row 2: a control character in a text at line 3");
+	CHECK_TEXT(ERROR_WITH("\"a\tb\""), "row 2: a control character in a text at line 3");
+	CHECK_TEXT(ERROR_WITH("\"\xff\xfe\""), "row 2: a text that is not UTF-8 at line 3");
+	CHECK_TEXT(ERROR_WITH("\"\xc0\x80\""), "row 2: a text that is not UTF-8 at line 3");
+	CHECK_TEXT(ERROR_WITH("\"\xed\xa0\x80\""), "row 2: a text that is not UTF-8 at line 3");
+	CHECK_TEXT(ERROR_WITH("\"\xf4\x90\x80\x80\""), "row 2: a text that is not UTF-8 at line 3");
+	CHECK_TEXT(ERROR_WITH("01"), "row 2: a number that is none at line 3");
+	CHECK_TEXT(ERROR_WITH("-"), "row 2: a number that is none at line 3");
+	CHECK_TEXT(ERROR_WITH("1."), "row 2: a number that is none at line 3");
+	CHECK_TEXT(ERROR_WITH("1e+"), "row 2: a number that is none at line 3");
+	CHECK_TEXT(ERROR_WITH("\0 1"), "row 2: a control character at line 3");
+	CHECK_TEXT(ERROR_WITH("\x01 1"), "row 2: a control character at line 3");
+	CHECK_TEXT(ERROR_WITH("\"a"), "row 2: no JSON at line 3");
+	CHECK_TEXT(ERROR_WITH("1 2"), "row 2: no JSON at line 3");
+	/* well-formed, and read */
+	CHECK_TEXT(ERROR_WITH("\"\xf0\x9f\x98\x80 \\u00e9 \\\" \\\\\", \"x\": -0.5e-3"),
+		   "row 1 (?/?): the row has no \"provider\"");
 }
 
 TEST(the_card_itself_is_checked)
@@ -325,7 +376,7 @@ TEST(nesting_and_length_are_bounded)
 
 	memset(deep, '[', DEPTH);
 	deep[DEPTH] = '\0';
-	CHECK_TEXT(error_of(deep), "no JSON at line 1");
+	CHECK_TEXT(error_of(deep), "deeper nesting than a card has at line 1");
 	free(deep);
 }
 

@@ -125,7 +125,7 @@ TEST(the_served_tier_is_billed_and_one_without_a_price_is_unpriced)
 		const char *tier, *cost;
 	} cases[] = {{NULL, "1"},      {"default", "1"},  {"standard", "1"}, {"on_demand", "1"},
 		     {"auto", "1"},    {"batch", "0.5"},  {"flex", "tier"},  {"priority", "tier"},
-		     {"fast", "tier"}, {"scale", "tier"}, {"BATCH", "tier"}};
+		     {"fast", "tier"}, {"scale", "tier"}, {"BATCH", "0.5"}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct pricing_charge charge = charge_with("p", "m", PRICING_INPUT, MILLION);
@@ -180,7 +180,7 @@ static struct pricing_card *bedrock(void)
 		"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [{\"provider\": "
 		"\"aws.bedrock\", \"model\": \"anthropic.claude-sonnet-4-5\", \"currency\": "
 		"\"USD\", \"source\": \"s\", \"checked\": \"2026-01-31\", \"prices\": {\"input\": "
-		"\"3\"}, \"regions\": {\"us\": {\"multiplier\": \"1.1\"}, \"*\": {\"multiplier\": "
+		"\"3\"}, \"regions\": {\"global\": {\"multiplier\": \"1\"}, \"*\": {\"multiplier\": "
 		"\"1.1\"}}}]}");
 }
 
@@ -260,7 +260,7 @@ TEST(a_region_that_a_row_does_not_name_is_unpriced)
 	static const struct {
 		const char *region, *none, *some, *rest;
 	} cases[] = {{NULL, "1", "1", "1"},
-		     {"global", "1", "1", "1"},
+		     {"global", "1", "region", "region"},
 		     {"us", "region", "1.1", "1.1"},
 		     {"ap-south-1", "region", "region", "1.2"}};
 
@@ -272,6 +272,41 @@ TEST(a_region_that_a_row_does_not_name_is_unpriced)
 		CHECK_TEXT(cost_with(some, charge), cases[i].some);
 		CHECK_TEXT(cost_with(rest, charge), cases[i].rest);
 	}
+}
+
+/* A geography's own row is its price; the rest of the name does not lead past it. */
+TEST(a_geography_with_a_row_of_its_own)
+{
+	struct pricing_card *card = card_of(
+		"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [{\"provider\": "
+		"\"aws.bedrock\", \"model\": \"amazon.nova-pro-v1:0\", \"currency\": \"USD\", "
+		"\"source\": \"s\", \"checked\": \"2026-01-31\", \"prices\": {\"input\": \"8\"}, "
+		"\"regions\": {\"*\": {\"multiplier\": \"1\"}}}, {\"provider\": \"aws.bedrock\", "
+		"\"model\": \"eu.amazon.nova-pro-v1:0\", \"currency\": \"USD\", \"source\": \"s\", "
+		"\"checked\": \"2026-01-31\", \"prices\": {\"input\": \"9\"}}]}");
+	static const struct {
+		const char *model, *cost;
+	} cases[] = {
+		{"amazon.nova-pro-v1:0", "8"},
+		{"eu.amazon.nova-pro-v1:0", "9"},
+		{"us.amazon.nova-pro-v1:0", "8"},
+		{"arn:aws:bedrock:eu-west-1:123456789012:inference-profile/"
+		 "eu.amazon.nova-pro-v1:0",
+		 "9"},
+		{"arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+		 "us.amazon.nova-pro-v1:0",
+		 "8"},
+		/* what is known is the price of regions */
+		{"global.amazon.nova-pro-v1:0", "region"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pricing_charge charge =
+			charge_with("aws.bedrock", cases[i].model, PRICING_INPUT, MILLION);
+
+		CHECK_TEXT(cost(card, &charge), cases[i].cost);
+	}
+	pricing_card_free(card);
 }
 
 /* 6 */
@@ -443,6 +478,25 @@ TEST(fees_are_by_their_own_units)
 			"3600000000}}",
 			PRICING_CACHE_STORAGE, 3600ull * 50000),
 		   "0.05");
+}
+
+TEST(a_call_is_one_request_where_nothing_is_said)
+{
+	static const char row[] = "\"prices\": {\"input\": \"1\", \"requests\": {\"price\": "
+				  "\"5\", \"per\": 1000}}";
+	static const char by_size[] = "\"prices\": {\"input\": \"1\"}, \"variants\": {\"low\": "
+				      "{\"prices\": {\"requests\": \"0.005\"}}}";
+	struct pricing_charge charge = charge_with("p", "m", PRICING_INPUT, MILLION);
+
+	CHECK_TEXT(cost_with(row, charge), "1.005");
+	CHECK_TEXT(cost_with(by_size, charge), "bucket");
+	charge.variant = "low";
+	CHECK_TEXT(cost_with(by_size, charge), "1.005");
+	charge.variant = NULL;
+	pricing_usage_set(&charge.usage, PRICING_REQUESTS, 3);
+	CHECK_TEXT(cost_with(row, charge), "1.015");
+	pricing_usage_set(&charge.usage, PRICING_REQUESTS, 0);
+	CHECK_TEXT(cost_with(row, charge), "1");
 }
 
 TEST(an_image_is_by_quality_and_size)

@@ -49,6 +49,46 @@ TEST(an_alias_is_its_model)
 
 	CHECK_TEXT(price_of(card, "m-latest"), "1");
 	CHECK_TEXT(price_of(card, "nick"), "1");
+	CHECK_TEXT(price_of(card, "Nick"), "1");
+	CHECK_TEXT(price_of(card, "M-2026-01-06"), "1");
+	CHECK_TEXT(price_of(card, "M-MINI"), "2");
+	pricing_card_free(card);
+}
+
+/* What a user's card calls so comes before what is built in; but it is no guess at snapshots. */
+TEST(an_alias_of_a_later_card_comes_first)
+{
+	static const char later[] =
+		CARD(ROW("own", "\"aliases\": [\"m\", \"m-2026-01-05\"], " FLAT("9")));
+	struct pricing_card *card = models();
+
+	CHECK_INT(pricing_card_load(card, later, strlen(later), NULL, 0), 0);
+	CHECK_TEXT(price_of(card, "m"), "9");
+	CHECK_TEXT(price_of(card, "m-2026-01-05"), "9");
+	CHECK_TEXT(price_of(card, "m-2026-01-06"), "1");
+	CHECK_TEXT(price_of(card, "m-mini"), "2");
+	pricing_card_free(card);
+}
+
+/* Within a card a dated snapshot of a model comes before an alias. */
+TEST(a_snapshot_comes_before_an_alias)
+{
+	struct pricing_card *card = card_of(CARD(
+		ROW("m", FLAT("1")) "," ROW("n", "\"aliases\": [\"m-2026-01-05\"], " FLAT("2"))));
+
+	CHECK_TEXT(price_of(card, "m-2026-01-05"), "1");
+	pricing_card_free(card);
+}
+
+TEST(names_that_differ_in_case_only_are_one)
+{
+	static const char text[] = CARD(ROW("m", FLAT("1")) "," ROW("M", FLAT("2")));
+	struct pricing_card *card = NULL;
+	char error[256];
+
+	CHECK_INT(pricing_card_new(&card), 0);
+	CHECK_INT(pricing_card_load(card, text, strlen(text), error, sizeof(error)), -EINVAL);
+	CHECK(strstr(error, "is another model's too"));
 	pricing_card_free(card);
 }
 
@@ -61,7 +101,6 @@ TEST(a_neighbour_is_not_a_match)
 		"m-mini-",
 		"m-mini-fast",
 		"mm",
-		"M",
 		"m ",
 		" m",
 		"m-2026-01",

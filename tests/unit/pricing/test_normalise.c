@@ -27,12 +27,15 @@ TEST(bedrock_ids)
 {
 	CHECK_TEXT(BEDROCK("anthropic.claude-opus-4-6-v1:0"),
 		   "|anthropic.claude-opus-4-6-v1|anthropic.claude-opus-4-6");
-	CHECK_TEXT(BEDROCK("us.amazon.nova-pro-v1:0"),
-		   "us|amazon.nova-pro-v1:0|amazon.nova-pro-v1|amazon.nova-pro");
-	CHECK_TEXT(BEDROCK("us-gov.amazon.nova-pro-v1:0"),
-		   "us-gov|amazon.nova-pro-v1:0|amazon.nova-pro-v1|amazon.nova-pro");
+	CHECK_TEXT(
+		BEDROCK("us.amazon.nova-pro-v1:0"),
+		"us|us.amazon.nova-pro-v1|us.amazon.nova-pro|amazon.nova-pro-v1:0|amazon.nova-pro-v1|amazon.nova-pro");
+	CHECK_TEXT(
+		BEDROCK("us-gov.amazon.nova-pro-v1:0"),
+		"us-gov|us-gov.amazon.nova-pro-v1|us-gov.amazon.nova-pro|amazon.nova-pro-v1:0|amazon.nova-pro-v1|amazon.nova-pro");
 	CHECK_TEXT(BEDROCK("apac.anthropic.claude-3-haiku-20240307-v1:0"),
-		   "apac|anthropic.claude-3-haiku-20240307-v1:0|"
+		   "apac|apac.anthropic.claude-3-haiku-20240307-v1|"
+		   "apac.anthropic.claude-3-haiku-20240307|anthropic.claude-3-haiku-20240307-v1:0|"
 		   "anthropic.claude-3-haiku-20240307-v1|anthropic.claude-3-haiku-20240307");
 	CHECK_TEXT(BEDROCK("openai.gpt-oss-20b-1:0"), "|openai.gpt-oss-20b-1");
 	CHECK_TEXT(BEDROCK("global.anthropic.claude-x"), "global|anthropic.claude-x");
@@ -52,7 +55,7 @@ TEST(bedrock_arns)
 	CHECK_TEXT(BEDROCK("arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/meta.l"),
 		   "us-gov-west-1|meta.l");
 	CHECK_TEXT(BEDROCK("arn:aws:bedrock:us-east-1:1:inference-profile/eu.meta.l-v1:0"),
-		   "eu|meta.l-v1:0|meta.l-v1|meta.l");
+		   "eu|eu.meta.l-v1:0|eu.meta.l-v1|eu.meta.l|meta.l-v1:0|meta.l-v1|meta.l");
 	CHECK_TEXT(BEDROCK("arn:aws:bedrock:us-east-1:1:application-inference-profile/x1"), "none");
 	CHECK_TEXT(BEDROCK("arn:aws:bedrock:us-east-1:1:provisioned-model/x1"), "none");
 	CHECK_TEXT(BEDROCK("arn:aws:bedrock:us-east-1:1:custom-model/a.b:0/x1"), "none");

@@ -184,10 +184,11 @@ static int64_t plain_multiplier(const struct card_row *row, const char *name)
 {
 	int64_t multiplier = -1;
 
-	if (!name || !*name || !strcmp(name, "global"))
+	if (!name || !*name || (!strcmp(name, "global") && !row->n_regions))
 		return 1000000;
 	for (size_t i = 0; i < row->n_regions; i++) {
-		if (!strcmp(row->regions[i].name, "*") && multiplier < 0)
+		if (!strcmp(row->regions[i].name, "*") && multiplier < 0 &&
+		    strcmp(name, "global") != 0)
 			multiplier = row->regions[i].multiplier;
 		if (!strcmp(row->regions[i].name, name))
 			multiplier = row->regions[i].multiplier;
@@ -248,9 +249,20 @@ static void plain_bucket(struct plain *plain, const struct card_row *row,
 					      bucket_is_token(as) ? multiplier : 1000000, factor);
 }
 
-static struct plain price_plainly(const struct parsed_card *card,
-				  const struct pricing_charge *charge)
+/* Whether a request has a price of this row, in this list or in a variant. */
+static bool prices_requests(const struct card_row *row, const struct price_set *set)
 {
+	bool priced = set->present >> PRICING_REQUESTS & 1;
+
+	for (size_t i = 0; i < row->n_variants; i++)
+		priced |= row->variants[i].set.present >> PRICING_REQUESTS & 1;
+	return priced;
+}
+
+static struct plain price_plainly(const struct parsed_card *card,
+				  const struct pricing_charge *asked)
+{
+	struct pricing_charge counted = *asked, *charge = &counted;
 	const struct card_row *row = plain_row(card, charge);
 	const struct price_tier *tier = row ? plain_tier(row, charge->tier) : NULL;
 	int64_t multiplier = row ? plain_multiplier(row, charge->region) : 0;
@@ -264,6 +276,9 @@ static struct plain price_plainly(const struct parsed_card *card,
 		return plain;
 	}
 	factor = plain_factor(card, charge, row);
+	if (!pricing_usage_has(&charge->usage, PRICING_REQUESTS) &&
+	    prices_requests(row, plain_set(tier, charge)))
+		pricing_usage_set(&charge->usage, PRICING_REQUESTS, 1);
 	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
 		if (pricing_usage_has(&charge->usage, (enum pricing_bucket)bucket) &&
 		    charge->usage.quantity[bucket])
@@ -407,10 +422,15 @@ TEST(cost_is_additive_over_calls)
 	for (int i = 0; i < CARDS * 10; i++) {
 		char *json = flat_card();
 		struct pricing_card *card = card_of(json);
-		struct pricing_usage a = random_charge().usage, b = random_charge().usage, both = a;
+		struct pricing_usage a = random_charge().usage, b = random_charge().usage, both;
 		struct pricing_result result;
-		pricing_amount apart = amount_of(card, &a, &result), difference;
+		pricing_amount apart, difference;
 
+		/* what is not told would be one request of each call, and one of both together */
+		a.present |= 1u << PRICING_REQUESTS;
+		b.present |= 1u << PRICING_REQUESTS;
+		both = a;
+		apart = amount_of(card, &a, &result);
 		apart += amount_of(card, &b, &result);
 		for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++)
 			both.quantity[bucket] += b.quantity[bucket];
