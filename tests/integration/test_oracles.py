@@ -49,6 +49,32 @@ def test_all_cases_and_random_usages_cost_what_the_packages_say():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+LISTS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from differences import Case, Differences, changes
+known = Differences(Path(sys.argv[2]))
+cases = {Case("litellm", "fallback", "x", f"model-{i}", "reasoning", "") for i in range(20)}
+listed, silent, _ = known.made(cases)
+assert listed and not silent
+assert not list(changes(listed, known.made(cases)[0]))
+one = next(iter(cases))
+for others in (cases - {one}, cases - {one} | {one._replace(model="other")}):
+    assert list(changes(listed, known.made(others)[0]))
+assert known.made(cases | {one._replace(kind="no such")})[1]
+"""
+
+
+def test_a_difference_more_or_less_is_not_as_listed(tmp_path):
+    """Also where one name ceases to differ and another begins."""
+    script = tmp_path / "lists.py"
+    script.write_text(LISTS)
+    folder = ROOT / "tests" / "pricing"
+    done = run(script, folder, folder / "differences.json")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module", name="fresh")
 def fixture_fresh(tmp_path_factory):
     """The generator's run on the card as it is: card.json and report.txt."""
@@ -183,12 +209,17 @@ def test_an_override_of_nothing_is_an_error(tmp_path, section, said):
     assert said in done.stdout
 
 
+PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
 GEOGRAPHIES = [
     # provider, model, geography, price of a million input tokens: by the providers' pages
     ("aws.bedrock", "global.anthropic.claude-opus-4-6-v1", "us-east-1", 5),
+    ("aws.bedrock", f"{PROFILE}global.anthropic.claude-sonnet-4-6", None, 3),
+    ("aws.bedrock", f"{PROFILE}eu.anthropic.claude-sonnet-4-6", None, 3.3),
+    ("aws.bedrock", "global.anthropic.claude-haiku-4-5", None, 1),
     ("aws.bedrock", "us.anthropic.claude-opus-4-6-v1", "us-east-1", 5.5),
     ("aws.bedrock", "anthropic.claude-opus-4-6-v1", None, 5.5),
     ("aws.bedrock", "anthropic.claude-opus-4-6-v1", "eu-west-1", 5.5),
+    ("aws.bedrock", "anthropic.claude-opus-4-6-v1", "global", None),
     ("aws.bedrock", "jp.anthropic.claude-sonnet-4-5-20250929-v1:0", None, 3.3),
     ("aws.bedrock", "anthropic.claude-opus-4-20250514-v1:0", "eu-west-1", 15),
     ("aws.bedrock", "amazon.nova-pro-v1:0", "us-west-2", 0.8),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Geographies of a row: what a request costs there, as a multiple of the row's own prices.
 
-A geography that is not named has no price, but for "*": the same everywhere. What is known is from
-litellm's table; the rules are those that the providers publish:
+A geography that is not named has no price; "*" is any that is not named, but not "global". What is
+known is from litellm's table; the rules are those that the providers publish:
 
 - Amazon Bedrock: an id without "global." is of a region, and costs 10 % more than global since
   Claude 4.5; older Claude models cost the same in all regions. Others cost by region, and the list
@@ -73,6 +73,7 @@ class Geography:
         rule = {
             "anthropic": self.anthropic,
             "aws.bedrock": self.bedrock,
+            "azure.ai.openai": lambda row, found, unsaid: with_global(found),
             "gcp.vertex_ai": self.vertex,
             "openai": self.openai,
         }.get(row["provider"])
@@ -82,32 +83,34 @@ class Geography:
 
     def anthropic(self, row, found, _):
         own = {name: Fraction(r["multiplier"]) for name, r in row.get("regions", {}).items()}
-        return {"not_available": ONE, **own, **found}
+        return {"global": ONE, "not_available": ONE, **own, **found}
 
     def openai(self, row, found, _):
         own = {name: Fraction(r["multiplier"]) for name, r in row.get("regions", {}).items()}
         old = OLD_OPENAI.match(row["model"])
-        return {**({"eu": ONE, "us": ONE} if old else {}), **own, **found}
+        result = {**({"eu": ONE, "us": ONE} if old else {}), **own, **found}
+        return with_global(result)
 
     def vertex(self, row, found, _):
         name = row["model"]
         if found:
-            return found
+            return with_global(found)
         if "claude" in name:
-            return {"*": ONE if FLAT_CLAUDE.search(name) else Fraction(11, 10)}
-        return {} if NEW_GOOGLE.search(name) else {"*": ONE}
+            return with_global({"*": ONE if FLAT_CLAUDE.search(name) else Fraction(11, 10)})
+        return {} if NEW_GOOGLE.search(name) else with_global({"*": ONE})
 
     def bedrock(self, row, found, unsaid):
         name = row["model"]
         if "claude_platform/" in name:
-            return {"not_available": ONE, **found}
+            return {"global": ONE, "not_available": ONE, **found}
+        if name.startswith("global.") or name.endswith("-latest"):
+            return with_global({"*": ONE})
         if names.AWS_GEOGRAPHY.match(name):
             return {"*": ONE}
         if self.is_regional(row):
-            if not unsaid:
-                return {"*": ONE, **found}
             others = {region: ONE for region in names.AWS_REGIONS if region not in unsaid}
-            return {**others, **found}
+            result = {**(others if unsaid else {"*": ONE}), **found}
+            return with_global(result) if FLAT_CLAUDE.search(name) else result
         list_price = self.ratio(name, "us") or ONE
         result = {}
         if is_multiplier(list_price):
@@ -124,7 +127,7 @@ class Geography:
         if row["model"].startswith("regional."):
             return True
         if any("claude" in name for name in known):
-            return not OLD_CLAUDE.search(row["model"]) and not row["model"].endswith("-latest")
+            return not OLD_CLAUDE.search(row["model"])
         return any(self.ratio(name, "global") == Fraction(10, 11) for name in known)
 
     def ratio(self, name, geography):
@@ -140,6 +143,11 @@ def common_ratio(own, other):
     """What all prices are multiplied with, or None."""
     ratios = {other[key] / own[key] for key in own.keys() & other.keys() if own[key]}
     return ratios.pop() if len(ratios) == 1 else None
+
+
+def with_global(found):
+    """The row's own prices are those of global requests."""
+    return {"global": ONE, **found} if found else found
 
 
 def token_prices(row):

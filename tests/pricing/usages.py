@@ -154,8 +154,9 @@ def quantities(random, row):
             found[bucket] = count
     if "output" in known and random.random() < 0.2:
         found["reasoning"] = tokens(random)
-    if "requests" in known:
-        found["requests"] = 1
+    by_variant = any("requests" in v["prices"] for v in row.get("variants", {}).values())
+    if "requests" in known or by_variant:
+        found["requests"] = 1  # as the program takes it where a usage does not say
     return found or {"input": 1}
 
 
