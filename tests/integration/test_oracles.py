@@ -211,7 +211,7 @@ def test_an_override_of_nothing_is_an_error(tmp_path, section, said):
 
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
 GEOGRAPHIES = [
-    # provider, model, geography, price of a million input tokens: by the providers' pages
+    # provider, model, geography, price of a million input tokens: by the providers' rules
     ("aws.bedrock", "global.anthropic.claude-opus-4-6-v1", "us-east-1", 5),
     ("aws.bedrock", f"{PROFILE}global.anthropic.claude-sonnet-4-6", None, 3),
     ("aws.bedrock", f"{PROFILE}eu.anthropic.claude-sonnet-4-6", None, 3.3),
@@ -230,6 +230,7 @@ GEOGRAPHIES = [
     ("gcp.vertex_ai", "gemini-2.5-flash", "europe-west4", 0.3),
     ("openai", "gpt-5.4", "eu", 2.75),
     ("openai", "gpt-5.4", None, 2.5),
+    ("openai", "gpt-5.4", "jp", 2.75),
     ("openai", "gpt-4o", "eu", 2.5),
     ("openai", "gpt-4o", "somewhere", None),
     ("anthropic", "claude-opus-4-6", "us", 5.5),

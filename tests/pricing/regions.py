@@ -9,7 +9,8 @@ known is from litellm's table; the rules are those that the providers publish:
   price is that of the United States.
 - Vertex AI: since Claude 4.5 and Gemini 3 an endpoint that is not global costs 10 % more, where the
   provider says so; what is older, and models of others, cost the same in all regions.
-- OpenAI: eu. and us. hosts cost 10 % more for models since 2026-03-05.
+- OpenAI: hosts of a geography cost 10 % more for models since 2026-03-05
+  (https://developers.openai.com/api/docs/guides/data-residency).
 - Anthropic: inference in the United States costs 10 % more since Claude Opus 4.6; models before it
   report "not_available".
 """
@@ -30,6 +31,7 @@ FLAT_CLAUDE = re.compile(
 )
 # Google's models since there are endpoints that cost more.
 NEW_GOOGLE = re.compile(r"gemini-([3-9]|omni|nano-banana|robotics)|deep-research|^xai/")
+OPENAI_HOSTS = "us eu au in jp".split()
 # OpenAI's models before 2026-03-05.
 OLD_OPENAI = re.compile(
     r"(ft:)?(ada|babbage|curie|davinci|text-|tts-1|whisper"
@@ -88,8 +90,10 @@ class Geography:
     def openai(self, row, found, _):
         own = {name: Fraction(r["multiplier"]) for name, r in row.get("regions", {}).items()}
         old = OLD_OPENAI.match(row["model"])
-        result = {**({"eu": ONE, "us": ONE} if old else {}), **own, **found}
-        return with_global(result)
+        told = {**own, **found}
+        everywhere = told.get("eu", ONE if old else None)
+        hosts = dict.fromkeys(OPENAI_HOSTS, everywhere) if everywhere else {}
+        return with_global({**hosts, **told})
 
     def vertex(self, row, found, _):
         name = row["model"]
