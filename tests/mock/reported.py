@@ -47,14 +47,14 @@ def usage_of(body):
 
 def add_to_events(events, members):
     """To every usage of a stream: the last one holds, those before it cost less."""
-    told = [i for i, (_, data) in enumerate(events) if data[:1] == "{" and usage_of(json.loads(data))]
+    objects = [json.loads(data) if data[:1] == "{" else None for _, data in events]
+    told = [place for place, data in enumerate(objects) if usage_of(data)]
     for place in told:
-        name, data = events[place]
-        data = json.loads(data)
-        usage_of(data).update(members)
+        usage = usage_of(objects[place])
+        usage.update(members)
         if place != told[-1] and isinstance(members.get("cost"), float):
-            usage_of(data)["cost"] = members["cost"] / 2
-        events[place] = (name, compact(data))
+            usage["cost"] = members["cost"] / 2
+        events[place] = (events[place][0], compact(objects[place]))
     return bool(told)
 
 
