@@ -3,19 +3,21 @@
  * reported: the whole cost of a call as its response tells it, in US dollars.
  *
  * In a usage object of OpenAI's shape:
- * - `cost`, a number: what OpenRouter takes off the account, in credits of a dollar each. With the
- *   user's own key at the upstream provider (`is_byok`) that is its fee alone, and not taken
- *   (https://openrouter.ai/docs/use-cases/usage-accounting); responses without a key of the user's
- *   have `is_byok` false, and may name the upstream's cost all the same.
+ * - `cost`, a number: what OpenRouter takes off the account, in credits of a dollar each
+ *   (https://openrouter.ai/docs/use-cases/usage-accounting). With the user's own key at the
+ *   upstream provider (`is_byok`) that is its fee alone, and not taken. The page has an
+ *   upstream's cost for such calls alone; recorded responses have it beside an `is_byok` of
+ *   false too.
  * - `cost.total_cost`: Perplexity, in the currency that stands beside it, if one does
- *   (https://docs.perplexity.ai, UsageInfo and ResponsesCost).
+ *   (https://schemas.apis.io/schemas/perplexity/perplexity-responsescost/).
  * - `cost_in_usd_ticks`: xAI, an integer of 10^-10 dollars, after discounts and with tools
  *   (https://docs.x.ai/developers/cost-tracking).
  * `estimated_cost`, as DeepInfra sends it, is by its name an estimate, and not taken.
  *
  * In the response's head: `x-litellm-response-cost`, by LiteLLM's proxy
- * (https://docs.litellm.ai/docs/proxy/response_headers). Its streams do not have it, and the `cost`
- * in their last chunk is the proxy's too (`include_cost_in_streaming_usage`).
+ * (https://docs.litellm.ai/docs/proxy/response_headers). Its streams do not have it
+ * (https://github.com/BerriAI/litellm/issues/12689), and the `cost` in their last chunk is the
+ * proxy's too (https://github.com/BerriAI/litellm/issues/41486).
  */
 #ifndef AGENT_PROVIDER_REPORTED_H
 #define AGENT_PROVIDER_REPORTED_H
