@@ -117,9 +117,24 @@ static void tell_usage(const struct telling *telling, const struct call_sum *sum
 	}
 }
 
+/* Ours beside a cost that the response reports. */
+static void tell_local(const struct telling *telling, const struct call_sum *sum)
+{
+	tell_amount(telling, "tollspan.cost.local_amount", CALL_FIELD_AMOUNT_TEXT,
+		    sum->local.amount);
+	if (strcmp(sum->local.currency, sum->money.currency) != 0)
+		tell_text(telling, "tollspan.cost.local_currency", sum->local.currency);
+	else
+		tell_amount(telling, "tollspan.cost.difference", CALL_FIELD_AMOUNT_TEXT,
+			    sum->money.amount - sum->local.amount);
+}
+
 static void tell_cost(const struct telling *telling, const struct ledger_call *call,
 		      const struct call_sum *sum)
 {
+	static const char *const sources[] = {[REPORTED_NONE] = "local",
+					      [REPORTED_PROVIDER] = "provider",
+					      [REPORTED_GATEWAY] = "gateway"};
 	static const char *const statuses[] = {
 		[COST_UNPRICED] = "unpriced", [COST_PRICED] = "priced", [COST_FREE] = "free"};
 
@@ -131,8 +146,10 @@ static void tell_cost(const struct telling *telling, const struct ledger_call *c
 	if (sum->n_currencies == 1)
 		tell_text(telling, "tollspan.cost.currency", sum->money.currency);
 	tell_text(telling, "tollspan.cost.status", statuses[call->cost_status]);
-	if (call->cost_status == COST_PRICED && call->n_charges)
-		tell_text(telling, "tollspan.cost.source", "local");
+	if (call->cost_status == COST_PRICED && (call->n_charges || call->reported_source))
+		tell_text(telling, "tollspan.cost.source", sources[call->reported_source]);
+	if (sum->has_local)
+		tell_local(telling, sum);
 	if (call->cost_status == COST_UNPRICED && sum->n_currencies == 1)
 		tell_amount(telling, "tollspan.cost.priced_part", CALL_FIELD_AMOUNT_TEXT,
 			    sum->money.amount);

@@ -181,6 +181,15 @@ enum cost_status {
 	COST_FREE,
 };
 
+/* Whose word a reported cost is. */
+enum reported_source {
+	REPORTED_NONE,
+	REPORTED_PROVIDER,
+	REPORTED_GATEWAY, /* a proxy of the user's, by its own prices */
+};
+
+#define REPORTED_CURRENCY "USD" /* of every cost that is reported */
+
 struct charge {
 	const char *model, *tier, *region, *variant;
 	struct pricing_usage usage;
@@ -226,6 +235,11 @@ struct call_event {
 	const char *raw_usage;  /* JSON as the provider sent it */
 	struct charge *charges; /* pipeline.c writes their prices */
 	size_t n_charges;
+
+	/* of CALL_END: the whole cost, as the response tells it; it stands for that of the charges
+	 */
+	enum reported_source reported_source;
+	int64_t reported; /* pico-units, not below 0 */
 
 	/* filled in by pipeline.c */
 	int64_t wall_offset_ns;

@@ -16,7 +16,7 @@
 _Static_assert(sizeof(struct event_wire_head) == 16, "event_wire_head");
 
 /* A field that is new here must be put and read too. */
-_Static_assert(sizeof(struct call_event) == 368, "call_event");
+_Static_assert(sizeof(struct call_event) == 384, "call_event");
 _Static_assert(sizeof(struct conn_key) == 40, "conn_key");
 _Static_assert(sizeof(struct conn_info) == 80, "conn_info");
 _Static_assert(sizeof(struct charge) == 2672, "charge");

@@ -196,6 +196,10 @@ static void put_call_numbers(struct writer *w, const struct call_event *event)
 	put_number(w, event->bytes_seen, 8);
 	put_number(w, event->bytes_declared, 8);
 	put_number(w, (uint64_t)event->wall_offset_ns, 8);
+	put_enum(w, event->reported_source, REPORTED_GATEWAY);
+	if (event->reported < 0)
+		fail(w, -EINVAL);
+	put_number(w, (uint64_t)event->reported, 8);
 	put_enum(w, event->cost_status, COST_FREE);
 	put_enum(w, event->capture, CR_CAPTURE_REPLAY);
 	put_bytes(w, event->trace_id, TRACE_ID_SIZE);

@@ -235,6 +235,8 @@ static void get_call_numbers(struct cursor *c, struct call_event *event)
 	event->bytes_seen = get_number(c, 8);
 	event->bytes_declared = get_number(c, 8);
 	event->wall_offset_ns = (int64_t)get_number(c, 8);
+	event->reported_source = get_enum(c, REPORTED_GATEWAY);
+	event->reported = (int64_t)get_up_to(c, 8, INT64_MAX);
 	event->cost_status = get_enum(c, COST_FREE);
 	event->capture = (uint8_t)get_enum(c, CR_CAPTURE_REPLAY);
 	get_array(c, event->trace_id, TRACE_ID_SIZE);

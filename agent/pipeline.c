@@ -109,7 +109,7 @@ static void price_charge(const struct pipeline *p, const struct call_event *call
 	pricing_price(p->card, &question, &charge->price);
 }
 
-/* The bill of a call: every charge priced, or the call is not. */
+/* The bill of a call: what its response reports, else every charge priced, or the call is not. */
 static void price_call(const struct pipeline *p, struct call_event *call)
 {
 	call->card_version = pricing_card_version(p->card);
@@ -136,6 +136,8 @@ static void price_call(const struct pipeline *p, struct call_event *call)
 		}
 		break;
 	}
+	if (call->reported_source != REPORTED_NONE && call->cost_status == COST_UNPRICED)
+		call->cost_status = COST_PRICED;
 }
 
 static int on_call(void *context, struct call_event *event)

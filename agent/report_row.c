@@ -144,4 +144,8 @@ void row_status(const struct ledger_call *call, bool utf8, char cell[ROW_CELL])
 	}
 	if (!cell[0])
 		add_word(cell, "ok", NULL, utf8);
+	if (call->reported_source != REPORTED_NONE)
+		add_word(cell,
+			 call->reported_source == REPORTED_GATEWAY ? "by gateway" : "by provider",
+			 NULL, utf8);
 }

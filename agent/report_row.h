@@ -19,7 +19,7 @@ void row_money(const struct call_sum *sum, char cell[ROW_CELL]);
 /** row_duration - "812 ms", "1.24 s", "3 m 05 s"; "-" for what is not known (end_ns 0). */
 void row_duration(int64_t begin_ns, int64_t end_ns, char cell[ROW_CELL]);
 
-/** row_status - "ok", or what there is to say. */
+/** row_status - "ok", or what there is to say; and whose word the cost is, if not the card's. */
 void row_status(const struct ledger_call *call, bool utf8, char cell[ROW_CELL]);
 
 /** row_shown - a text that is safe on a terminal. */

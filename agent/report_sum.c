@@ -61,6 +61,24 @@ static void add_charge_money(struct call_sum *sum, const struct ledger_charge *c
 	sum->money.amount += charge->amount;
 }
 
+static bool has_local_price(const struct ledger_call *call)
+{
+	for (size_t i = 0; i < call->n_charges; i++) {
+		if (call->charges[i].status != PRICING_PRICED)
+			return false;
+	}
+	return call->n_charges && call->billed_by_charges;
+}
+
+static void take_reported(struct call_sum *sum, const struct ledger_call *call)
+{
+	sum->has_local = sum->n_currencies == 1 && has_local_price(call);
+	sum->local = sum->money;
+	set_currency(&sum->money, REPORTED_CURRENCY);
+	sum->money.amount = call->reported;
+	sum->n_currencies = 1;
+}
+
 void call_sum(const struct ledger_call *call, struct call_sum *ret_sum)
 {
 	struct call_sum sum = {.n_currencies = 0};
@@ -70,6 +88,8 @@ void call_sum(const struct ledger_call *call, struct call_sum *ret_sum)
 		if (call->cost_status != COST_FREE)
 			add_charge_money(&sum, &call->charges[i]);
 	}
+	if (call->reported_source != REPORTED_NONE)
+		take_reported(&sum, call);
 	make_kinds(&sum.usage, &sum.kinds);
 	sum.has_cost = call->cost_status != COST_UNPRICED && sum.n_currencies < 2;
 	*ret_sum = sum;
@@ -90,23 +110,32 @@ static struct money *find_money(struct totals *totals, const char *currency)
 	return money;
 }
 
+/* Return: false where there is no room for another currency. */
+static bool add_amount(struct totals *totals, const char *currency, pricing_amount amount)
+{
+	struct money *money = find_money(totals, currency);
+
+	if (money)
+		money->amount += amount;
+	return money;
+}
+
 /* Charge by charge, for they may be in several currencies. */
 static void add_money(struct totals *totals, const struct ledger_call *call)
 {
-	bool left_out = false;
+	bool all = true;
 
-	for (size_t i = 0; i < call->n_charges; i++) {
-		struct money *money;
-
-		if (!call->charges[i].currency)
-			continue;
-		money = find_money(totals, call->charges[i].currency);
-		if (money)
-			money->amount += call->charges[i].amount;
-		else
-			left_out = true;
+	if (call->reported_source != REPORTED_NONE) {
+		totals->other_money += !add_amount(totals, REPORTED_CURRENCY, call->reported);
+		return;
 	}
-	totals->other_money += left_out;
+	for (size_t i = 0; i < call->n_charges; i++) {
+		const struct ledger_charge *charge = &call->charges[i];
+
+		if (charge->currency)
+			all &= add_amount(totals, charge->currency, charge->amount);
+	}
+	totals->other_money += !all;
 }
 
 void totals_add(struct totals *totals, const struct ledger_call *call)

@@ -26,13 +26,15 @@ struct money {
 	pricing_amount amount;
 };
 
-/* A call's charges together. */
+/* A call's charges together, and the cost that its response reports in their place. */
 struct call_sum {
 	struct pricing_usage usage;
 	struct kinds kinds;
-	unsigned int n_currencies; /* 0: no charge has one */
+	unsigned int n_currencies; /* 0: there is none */
 	struct money money;        /* where there is one currency; what is priced of it */
 	bool has_cost;             /* the call has a cost, and it is money.amount */
+	bool has_local;            /* money is reported, and the card has a price for all of it: */
+	struct money local;        /* this one */
 };
 
 void call_sum(const struct ledger_call *call, struct call_sum *ret_sum);

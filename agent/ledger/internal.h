@@ -219,7 +219,7 @@ int ledger_put_price(struct ledger *ledger, int64_t charge, int64_t pricing,
 		     const char *card_version);
 
 /* Of struct ledger_call's columns there are so many. */
-#define LEDGER_CALL_COLUMNS 32
+#define LEDGER_CALL_COLUMNS 34
 
 /* The words for an enumeration's values; what is out of range has the word for unknown. */
 const char *ledger_price_status_name(enum pricing_status status);
@@ -227,12 +227,16 @@ const char *ledger_cause_name(uint32_t cause);
 const char *ledger_billing_name(enum call_billing billing);
 const char *ledger_cost_status_name(enum cost_status status);
 const char *ledger_capture_name(uint8_t capture);
+const char *ledger_reported_source_name(enum reported_source source); /* NULL for none */
 
 /** ledger_price_status_by_name - Return: the status, PRICING_UNPRICED_MODEL for an unknown name. */
 enum pricing_status ledger_price_status_by_name(const char *name);
 
 /** ledger_cost_status_by_name - Return: the status, COST_UNPRICED for an unknown name. */
 enum cost_status ledger_cost_status_by_name(const char *name);
+
+/** ledger_reported_source_by_name - Return: the source, REPORTED_NONE for NULL or another name. */
+enum reported_source ledger_reported_source_by_name(const char *name);
 
 /** ledger_cost_status - a call's status by the prices of its charges, where they make it. */
 enum cost_status ledger_cost_status(const struct ledger_call *call);

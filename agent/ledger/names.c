@@ -51,6 +51,12 @@ static const char *const captures[] = {
 	[CR_CAPTURE_REPLAY] = "replay",
 };
 
+static const char *const reported_sources[] = {
+	[REPORTED_NONE] = NULL,
+	[REPORTED_PROVIDER] = "provider",
+	[REPORTED_GATEWAY] = "gateway",
+};
+
 const char *ledger_price_status_name(enum pricing_status status)
 {
 	return status < COUNT(price_statuses) ? price_statuses[status] : "model";
@@ -92,4 +98,18 @@ enum cost_status ledger_cost_status_by_name(const char *name)
 const char *ledger_capture_name(uint8_t capture)
 {
 	return capture < COUNT(captures) ? captures[capture] : NULL;
+}
+
+const char *ledger_reported_source_name(enum reported_source source)
+{
+	return source < COUNT(reported_sources) ? reported_sources[source] : NULL;
+}
+
+enum reported_source ledger_reported_source_by_name(const char *name)
+{
+	for (unsigned int i = REPORTED_PROVIDER; i < COUNT(reported_sources); i++) {
+		if (name && !strcmp(name, reported_sources[i]))
+			return i;
+	}
+	return REPORTED_NONE;
 }

@@ -46,7 +46,9 @@ struct ledger_call {
 	const char *completeness, *card_version, *capture;
 	bool provider_known;
 	bool billed_by_charges; /* priced if all charges are; else cost_status stands by itself */
-	int64_t process;        /* id of its row */
+	enum reported_source reported_source; /* whose word the cost is; or it is the charges' */
+	int64_t reported;                     /* pico-units of REPORTED_CURRENCY */
+	int64_t process;                      /* id of its row */
 	int64_t pid;
 	const char *process_name, *executable;
 	const char *arguments; /* JSON array of strings */

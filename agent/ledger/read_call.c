@@ -147,13 +147,15 @@ static void read_call(struct prepared *statement, struct ledger_call *call)
 	call->arguments = ledger_column_text(statement, 29);
 	call->provider_known = ledger_column_int(statement, 30);
 	call->billed_by_charges = ledger_column_int(statement, 31);
+	call->reported_source = ledger_reported_source_by_name(ledger_column_text(statement, 32));
+	call->reported = ledger_column_int(statement, 33);
 }
 
 enum cost_status ledger_cost_status(const struct ledger_call *call)
 {
 	bool priced = call->n_charges > 0;
 
-	if (!call->billed_by_charges)
+	if (!call->billed_by_charges || call->reported_source != REPORTED_NONE)
 		return call->cost_status;
 	for (size_t i = 0; i < call->n_charges; i++)
 		priced = priced && call->charges[i].status == PRICING_PRICED;

@@ -43,6 +43,8 @@ enum column {
 	COLUMN_AMOUNT,
 	COLUMN_LACKING,
 	COLUMN_TAG,
+	COLUMN_REPORTED_SOURCE,
+	COLUMN_REPORTED,
 };
 
 /* What is done about a charge. */
@@ -104,6 +106,9 @@ static int read_call(struct batch *batch, struct prepared *row)
 	call->provider_known = ledger_column_int(row, COLUMN_PROVIDER_KNOWN);
 	call->cost_status = ledger_cost_status_by_name(ledger_column_text(row, COLUMN_COST_STATUS));
 	call->billed_by_charges = ledger_column_int(row, COLUMN_BY_CHARGES);
+	call->reported_source =
+		ledger_reported_source_by_name(ledger_column_text(row, COLUMN_REPORTED_SOURCE));
+	call->reported = ledger_column_int(row, COLUMN_REPORTED);
 	r = keep(batch, row, COLUMN_TRACE, &call->trace_id);
 	if (r == 0)
 		r = keep(batch, row, COLUMN_SPAN, &call->span_id);

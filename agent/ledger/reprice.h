@@ -5,7 +5,8 @@
  * A charge is rebuilt from the ledger: provider, model, tier, region, variant, quantities and the
  * time at which its call began. It gets a row, with its next number, where the card's answer
  * differs from its newest price: in what has no price, the currency, or the amount. The same card
- * again therefore adds nothing. Calls that are open, or free, are left alone.
+ * again therefore adds nothing. Calls that are open, or free, are left alone. The cost of a call
+ * whose response reports it stays that; the prices of its charges are what stands beside it.
  */
 #ifndef AGENT_LEDGER_REPRICE_H
 #define AGENT_LEDGER_REPRICE_H
@@ -14,7 +15,10 @@
 
 /* A call as it was priced last, and as it is now. */
 struct ledger_repriced {
-	/* Ids, time, provider, models, key, cost status and charges are set, and nothing else. */
+	/*
+	 * Ids, time, provider, models, key, cost status, what is reported, and charges are set,
+	 * and nothing else.
+	 */
 	struct ledger_call before, after;
 	size_t n_changed; /* charges with another price */
 	/*

@@ -223,4 +223,49 @@ static const char version_2[] =
 	"	PRIMARY KEY (target, sequence)\n"
 	") STRICT, WITHOUT ROWID;\n";
 
-const char *const ledger_migrations[LEDGER_VERSION] = {version_1, version_2};
+/* The cost that a response reports: it is the call's, and ours stands beside it. */
+static const char version_3[] =
+	"ALTER TABLE call ADD COLUMN reported_cost /* pico-USD; it is the call's cost */ INTEGER;\n"
+	"ALTER TABLE call ADD COLUMN reported_source /* provider, gateway */ TEXT;\n"
+
+	"DROP VIEW calls;\n"
+	"-- A call a row, for people.\n"
+	"CREATE VIEW calls AS\n"
+	"WITH bill AS (\n"
+	"	SELECT ch.call, sum(ch.input_tokens) AS input_tokens,\n"
+	"		sum(ch.output_tokens) AS output_tokens, sum(p.amount) AS amount,\n"
+	"		CASE WHEN count(DISTINCT p.currency) = 1 THEN max(p.currency) END AS currency,\n"
+	"		count(DISTINCT p.currency) AS currencies,\n"
+	"		sum(p.status IS NOT 'priced') AS unpriced\n"
+	"	FROM charge ch LEFT JOIN price p ON p.charge = ch.id AND p.pricing = 0\n"
+	"	GROUP BY ch.call),\n"
+	"money AS (\n"
+	"	SELECT c.id AS call,\n"
+	"		CASE WHEN c.reported_cost IS NOT NULL THEN c.reported_cost\n"
+	"		WHEN c.cost_status = 'unpriced' OR b.currencies > 1 THEN NULL\n"
+	"		WHEN c.cost_status = 'free' OR b.amount IS NULL THEN 0\n"
+	"		ELSE b.amount END AS cost,\n"
+	"		iif(c.reported_cost IS NULL, b.currency, 'USD') AS currency,\n"
+	"		CASE WHEN c.reported_source IS NOT NULL THEN c.reported_source\n"
+	"		WHEN c.cost_status = 'priced' AND b.call IS NOT NULL THEN 'local' END AS source,\n"
+	"		CASE WHEN c.reported_cost IS NOT NULL AND c.billing = 'usage'\n"
+	"			AND NOT c.partial & 128 AND b.unpriced = 0 AND b.currency = 'USD'\n"
+	"		THEN b.amount END AS local\n"
+	"	FROM call c LEFT JOIN bill b ON b.call = c.id)\n"
+	"SELECT c.id, strftime('%Y-%m-%dT%H:%M:%fZ', c.start_ns / 1e9, 'unixepoch') AS time,\n"
+	"	c.trace_id, c.span_id, iif(c.settled IS NULL, 'open', 'settled') AS state,\n"
+	"	p.pid, p.name AS process, c.provider, c.operation,\n"
+	"	coalesce(c.response_model, c.request_model) AS model,\n"
+	"	b.input_tokens, b.output_tokens, c.cost_status,\n"
+	"	CASE WHEN m.cost IS NOT NULL THEN rtrim(rtrim(printf('%d.%012d',\n"
+	"		m.cost / 1000000000000, m.cost % 1000000000000), '0'), '.') END AS cost,\n"
+	"	m.currency, (c.first_token_ns - c.start_ns) / 1e6 AS time_to_first_token_ms,\n"
+	"	(c.end_ns - c.start_ns) / 1e6 AS duration_ms, c.http_status, c.error_type,\n"
+	"	c.completeness, m.source AS cost_source,\n"
+	"	CASE WHEN m.local IS NOT NULL THEN rtrim(rtrim(printf('%d.%012d',\n"
+	"		m.local / 1000000000000, m.local % 1000000000000), '0'), '.')\n"
+	"		END AS local_cost -- by the card, in USD, beside a reported one\n"
+	"FROM call c JOIN process p ON p.id = c.process LEFT JOIN bill b ON b.call = c.id\n"
+	"LEFT JOIN money m ON m.call = c.id;\n";
+
+const char *const ledger_migrations[LEDGER_VERSION] = {version_1, version_2, version_3};

@@ -7,7 +7,7 @@
 #define LEDGER_APPLICATION_ID 0x7473706e
 
 /* PRAGMA user_version of the newest schema: the number of steps. */
-#define LEDGER_VERSION 2
+#define LEDGER_VERSION 3
 
 /* Step i makes version i + 1 of version i. A step that was released is never edited. */
 extern const char *const ledger_migrations[LEDGER_VERSION];

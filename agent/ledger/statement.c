@@ -16,7 +16,7 @@
 	" c.http_status, c.error_type, c.key_fingerprint, c.cost_status, c.completeness,"       \
 	" c.card_version, c.capture, c.process, p.pid, p.name, p.executable,"                   \
 	" iif(json_valid(p.arguments), json(p.arguments), NULL), c.provider_known,"             \
-	" c.billing = 'usage' AND NOT c.partial & 128"
+	" c.billing = 'usage' AND NOT c.partial & 128, c.reported_source, c.reported_cost"
 
 static const char *const texts[STATEMENTS] = {
 	[STATEMENT_WRITER] =
@@ -52,7 +52,9 @@ static const char *const texts[STATEMENTS] = {
 	[STATEMENT_FIND_CALL] = "SELECT id, settled IS NOT NULL,"
 				" end_ns IS :end_ns AND response_model IS :response_model"
 				" AND http_status IS :http_status AND cost_status = :cost_status"
-				" AND raw_usage IS :raw_usage AND card_version IS :card_version,"
+				" AND raw_usage IS :raw_usage AND card_version IS :card_version"
+				" AND reported_cost IS :reported_cost"
+				" AND reported_source IS :reported_source,"
 				" (SELECT count(*) FROM charge WHERE call = call.id),"
 				" EXISTS (SELECT 1 FROM attribute WHERE call = call.id)"
 				" FROM call WHERE trace_id = :trace_id AND span_id = :span_id",
@@ -64,7 +66,7 @@ static const char *const texts[STATEMENTS] = {
 		" peer_port, sni, library, http_status, error_type, key_fingerprint, traceparent,"
 		" streaming, billing, cost_status, completeness, partial, bytes_seen,"
 		" bytes_declared, raw_usage, card_version, capture, connection, generation, layer,"
-		" position)"
+		" position, reported_cost, reported_source)"
 		" VALUES (:id, :trace_id, :span_id, :parent_span_id, :writer, :process,"
 		" :root_process,"
 		" iif(:settle, (SELECT coalesce(max(settled), 0) + 1 FROM call), NULL),"
@@ -73,7 +75,8 @@ static const char *const texts[STATEMENTS] = {
 		" :method, :path, :server_address, :server_port, :peer_address, :peer_port, :sni,"
 		" :library, :http_status, :error_type, :key_fingerprint, :traceparent, :streaming,"
 		" :billing, :cost_status, :completeness, :partial, :bytes_seen, :bytes_declared,"
-		" :raw_usage, :card_version, :capture, :connection, :generation, :layer, :position)"
+		" :raw_usage, :card_version, :capture, :connection, :generation, :layer, :position,"
+		" :reported_cost, :reported_source)"
 		" ON CONFLICT (id) DO UPDATE SET settled = excluded.settled,"
 		" process = excluded.process, root_process = excluded.root_process,"
 		" start_ns = excluded.start_ns, end_ns = excluded.end_ns,"
@@ -91,7 +94,8 @@ static const char *const texts[STATEMENTS] = {
 		" completeness = excluded.completeness, partial = excluded.partial,"
 		" bytes_seen = excluded.bytes_seen, bytes_declared = excluded.bytes_declared,"
 		" raw_usage = excluded.raw_usage, card_version = excluded.card_version,"
-		" capture = excluded.capture WHERE settled IS NULL",
+		" capture = excluded.capture, reported_cost = excluded.reported_cost,"
+		" reported_source = excluded.reported_source WHERE settled IS NULL",
 	[STATEMENT_DROP_CHARGES] = "DELETE FROM charge WHERE call = :call",
 	[STATEMENT_DROP_ATTRIBUTES] = "DELETE FROM attribute WHERE call = :call",
 	[STATEMENT_ATTRIBUTE] = "INSERT OR REPLACE INTO attribute (call, name, value)"
@@ -194,7 +198,8 @@ static const char *const texts[STATEMENTS] = {
 		" EXISTS (SELECT 1 FROM price_line l WHERE l.charge = ch.id AND l.pricing = 0"
 		" AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.charge = l.charge"
 		" AND u.bucket = l.bucket)),"
-		" (SELECT value FROM attribute WHERE call = c.id AND name = 'tollspan.tag')"
+		" (SELECT value FROM attribute WHERE call = c.id AND name = 'tollspan.tag'),"
+		" c.reported_source, c.reported_cost"
 		" FROM (SELECT * FROM call WHERE start_ns >= :since AND start_ns < :until"
 		" AND settled IS NOT NULL AND (start_ns > :since OR id > :after)"
 		" ORDER BY start_ns, id LIMIT :limit) c"

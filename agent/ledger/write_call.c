@@ -161,9 +161,19 @@ static void make_id_texts(const struct call_event *event, struct id_texts *texts
 	texts->has_parent = memcmp(event->parent_span_id, none, sizeof(none)) != 0;
 }
 
+/* A cost is reported at the end, of calls that cost something. */
+static bool has_reported(const struct call_event *event)
+{
+	return event->type == CALL_END && event->reported_source != REPORTED_NONE &&
+	       event->reported >= 0 && event->cost_status == COST_PRICED &&
+	       event->billing != BILLING_FAILED;
+}
+
 /* The bill as the file has it: one charge that it can not hold makes the call unpriced. */
 static enum cost_status bill_status(const struct call_event *event)
 {
+	if (has_reported(event))
+		return event->cost_status;
 	for (size_t i = 0; i < event->n_charges; i++) {
 		if (event->cost_status == COST_PRICED &&
 		    ledger_charge_status(&event->charges[i].usage, &event->charges[i].price) ==
@@ -189,6 +199,11 @@ static void bind_end(struct prepared *statement, const struct call_event *event,
 	ledger_bind_text(statement, ":cost_status", ledger_cost_status_name(bill_status(event)), r);
 	ledger_bind_text(statement, ":raw_usage", event->raw_usage, r);
 	ledger_bind_text(statement, ":card_version", event->card_version, r);
+	if (!has_reported(event))
+		return;
+	ledger_bind_int(statement, ":reported_cost", event->reported, r);
+	ledger_bind_text(statement, ":reported_source",
+			 ledger_reported_source_name(event->reported_source), r);
 }
 
 /* @text: room for the peer's address, which the statement borrows. */

@@ -236,6 +236,22 @@ static uint32_t partial(const struct call *call, enum call_event_type type,
 	return bits;
 }
 
+/* A provider's figure is what the money is; a gateway's is by its own price list. */
+static void fill_reported(const struct call *call, struct call_event *event)
+{
+	const struct reported *cost =
+		call->usage_cost.source ? &call->usage_cost : &call->head_cost;
+
+	if (event->type != CALL_END || !call_is_success(call) ||
+	    (event->billing != BILLING_USAGE && event->billing != BILLING_UNKNOWN))
+		return;
+	/* what is made in the background has cost nothing yet */
+	if (call->background && !call->has_usage)
+		return;
+	event->reported_source = cost->source;
+	event->reported = cost->source ? cost->amount : 0;
+}
+
 static void fill_charges(const struct call *call, struct charge *charges)
 {
 	for (size_t i = 0; i < call->n_tallies; i++) {
@@ -296,6 +312,7 @@ int call_emit(struct call *call, enum call_event_type type, const struct conn_in
 	event.n_attributes = call->n_attributes;
 	event.billing = billing(call, type);
 	event.partial = partial(call, type, event.billing);
+	fill_reported(call, &event);
 	if (event.billing != BILLING_FREE)
 		event.raw_usage = call->texts[CALL_RAW_USAGE];
 	if (type == CALL_END)

@@ -12,6 +12,7 @@
 #include "agent/limits.h"
 #include "agent/provider/document.h"
 #include "agent/provider/gpu_meter.h"
+#include "agent/provider/reported.h"
 #include "agent/util/buffer.h"
 
 struct family;
@@ -89,6 +90,9 @@ struct call {
 	struct pricing_usage tools; /* runs of hosted tools */
 	struct counts counts;
 	char *start_usage; /* of an Anthropic stream, as it came */
+
+	struct reported head_cost, usage_cost;
+	bool by_litellm; /* the response comes from LiteLLM's proxy */
 
 	struct gpu_meter *meter; /* of the endpoint, while the call is on it */
 	struct gpu_share share;

@@ -39,6 +39,16 @@ void openai_error(struct call *call, const char *type, const char *code)
 	call_set(call, CALL_ERROR_TYPE, type && *type ? type : "error");
 }
 
+/* In its streams LiteLLM's proxy writes its own figure there. */
+static void take_reported(struct call *call, const cJSON *json, const char *text)
+{
+	bool by_gateway = call->by_litellm && !call->has_body;
+
+	if (reported_usage(json, text, by_gateway ? REPORTED_GATEWAY : REPORTED_PROVIDER,
+			   &call->usage_cost) < 0)
+		call->no_memory = true;
+}
+
 struct tally *openai_usage(struct call *call, const char *text, openai_usage_reader read)
 {
 	struct pricing_usage usage = {0};
@@ -49,6 +59,7 @@ struct tally *openai_usage(struct call *call, const char *text, openai_usage_rea
 	if (!json)
 		return NULL;
 	read(json, &usage, &fault);
+	take_reported(call, json, text);
 	cJSON_Delete(json);
 	call->usage_fault = fault || usage_is_one_sided(&usage);
 	usage_exclude(&usage, &call->usage_fault);

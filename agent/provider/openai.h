@@ -37,7 +37,8 @@ typedef void (*openai_usage_reader)(const struct cJSON *json, struct pricing_usa
 				    bool *fault);
 
 /*
- * openai_usage - take a usage object, as JSON text, for the call's one tally.
+ * openai_usage - take a usage object of a successful response, as JSON text, for the call's one
+ *	tally, and the cost that it reports.
  * Return: the tally, or NULL where no quantity was told.
  */
 struct tally *openai_usage(struct call *call, const char *text, openai_usage_reader read);

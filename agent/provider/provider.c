@@ -369,6 +369,8 @@ static int on_response_head(struct provider *provider, struct call *call,
 	call->status = event->status;
 	call->last_ns = event->time_ns;
 	field_take_response(call, event);
+	reported_head(event, &call->head_cost);
+	call->by_litellm = reported_by_litellm(event);
 	if (call->begun || !call->vouched)
 		return 0;
 	/* it answers before the request is whole */

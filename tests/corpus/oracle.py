@@ -9,6 +9,7 @@ there, a set holds what is right where the description leaves it open, PRESENT i
 import base64
 import json
 import re
+from decimal import ROUND_HALF_EVEN, Decimal
 
 ABSENT, PRESENT = object(), object()
 
@@ -20,6 +21,7 @@ REASONING = "gen_ai.usage.reasoning.output_tokens"
 STANDARD = (INPUT, OUTPUT, CACHE_READ, CACHE_WRITE, REASONING)
 OWN = "tollspan.usage."
 STATUS, COMPLETE, COST = "tollspan.cost.status", "tollspan.completeness", "gen_ai.usage.cost"
+SOURCE, AMOUNT = "tollspan.cost.source", "tollspan.cost.amount"
 
 NATIVE_HOSTS = {"api.openai.com": "openai", "api.anthropic.com": "anthropic"}
 
@@ -161,7 +163,7 @@ def leave_open(fields, *names):
 def broken(fields):
     """Not JSON to its end: what was told before the break may be taken, but it is not exact."""
     leave_open(fields, "gen_ai.response.model", "gen_ai.response.id", *STANDARD)
-    leave_open(fields, "openai.response.service_tier", COST)
+    leave_open(fields, "openai.response.service_tier", COST, SOURCE, AMOUNT)
     fields.update({COMPLETE: "partial", STATUS: {"priced", "unpriced"}})
 
 
@@ -210,9 +212,23 @@ def openai_usage(fields, usage, input_name, output_name):
     put(fields, REASONING, number(member(details, "reasoning_tokens")))
     put(fields, OWN + "output_audio", number(member(details, "audio_tokens")))
     told_usage(fields)
+    reported(fields, usage)
     beside(fields, number(usage.get("total_tokens")))
     within(fields, INPUT, CACHE_READ, CACHE_WRITE, OWN + "input_audio")
     within(fields, OUTPUT, REASONING, OWN + "output_audio")
+
+
+def reported(fields, usage):
+    """A cost that the response tells is the cost; with the user's own key it is a fee alone."""
+    cost, byok = usage.get("cost"), usage.get("is_byok")
+    if byok is None:
+        byok = bool(member(usage.get("cost_details"), "upstream_inference_cost"))
+    if isinstance(cost, bool) or not isinstance(cost, (int, float)) or byok:
+        fields[SOURCE] = {ABSENT, "local"}
+        return
+    exact = Decimal(str(cost)).quantize(Decimal("1e-12"), ROUND_HALF_EVEN)
+    text = f"{exact:f}".rstrip("0").rstrip(".")
+    fields.update({STATUS: "priced", SOURCE: "provider", AMOUNT: text})
 
 
 def beside(fields, total):

@@ -2,7 +2,7 @@
 """Compare what tollspan tells of calls with what the provider knows of them."""
 
 import collections
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 INPUT = "gen_ai.usage.input_tokens"
 OUTPUT = "gen_ai.usage.output_tokens"
@@ -12,6 +12,10 @@ WRITE_5M = "tollspan.usage.cache_creation_5m"
 WRITE_1H = "tollspan.usage.cache_creation_1h"
 AUDIO = ("tollspan.usage.input_audio", "tollspan.usage.output_audio")
 COST = "gen_ai.usage.cost"
+SOURCE = "tollspan.cost.source"
+LOCAL = "tollspan.cost.local_amount"
+DIFFERENCE = "tollspan.cost.difference"
+PICO = Decimal("1e-12")
 STATUS = "tollspan.cost.status"
 
 # What differs between two runs of one program, or between two ways of seeing one run.
@@ -155,7 +159,40 @@ def usage_checks(call, entry):
     return checks
 
 
+def reported_cost(entry):
+    """What the response says it cost, in dollars; None where it says nothing."""
+    told = entry.get("reported")
+    return Decimal(told["cost"]).quantize(PICO, ROUND_HALF_EVEN) if told else None
+
+
+def reported_checks(call, entry):
+    """The reported cost is the cost, and ours stands beside it where the card has a price."""
+    cost, local = reported_cost(entry), call.get(LOCAL)
+    checks = [
+        (STATUS, call.get(STATUS), "priced"),
+        (COST, as_decimal(call.get(COST)), cost),
+        ("tollspan.cost.amount", Decimal(call["tollspan.cost.amount"]), cost),
+        ("tollspan.cost.currency", call.get("tollspan.cost.currency"), "USD"),
+        (SOURCE, call.get(SOURCE), entry["reported"]["source"]),
+    ]
+    wanted = oracle(entry) if entry.get("usage") else None
+    if wanted is not None:
+        checks.append((LOCAL, as_decimal(local), wanted))
+    if local is None:
+        checks.append((DIFFERENCE, call.get(DIFFERENCE), None))
+    else:
+        checks.append((DIFFERENCE, Decimal(call[DIFFERENCE]), cost - Decimal(local)))
+    return checks
+
+
 def cost_checks(call, entry):
+    if entry.get("reported"):
+        return reported_checks(call, entry)
+    told = [(name, call.get(name), None) for name in (LOCAL, DIFFERENCE)]
+    return told + local_cost_checks(call, entry)
+
+
+def local_cost_checks(call, entry):
     status, cost = call.get(STATUS), call.get(COST)
     if entry.get("free"):
         return [(STATUS, status, "free"), (COST, cost, 0)]
@@ -171,11 +208,15 @@ def cost_checks(call, entry):
             ("an unpriced call has a cost", status == "unpriced" and cost is not None, False),
             ("priced at nothing", status == "priced" and not cost, False),
         ]
-    return [(STATUS, status, "priced"), (COST, as_decimal(cost), wanted)]
+    return [
+        (STATUS, status, "priced"),
+        (COST, as_decimal(cost), wanted),
+        (SOURCE, call.get(SOURCE), "local"),
+    ]
 
 
 def as_decimal(cost):
-    return None if cost is None else Decimal(str(cost)).quantize(Decimal("1e-12"))
+    return None if cost is None else Decimal(str(cost)).quantize(PICO)
 
 
 def oracle(entry):
@@ -207,7 +248,7 @@ def oracle(entry):
         )
     except LookupError:
         return None
-    return price.total_price.quantize(Decimal("1e-12"))
+    return price.total_price.quantize(PICO)
 
 
 def stable(calls):

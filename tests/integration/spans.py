@@ -5,7 +5,7 @@ import collections
 import socket
 from decimal import Decimal
 
-from expect import COST, check_calls, oracle
+from expect import COST, check_calls, oracle, reported_cost
 from otlp import CLIENT, ERROR
 
 AMOUNT = "tollspan.cost.amount"
@@ -100,6 +100,9 @@ def bill(log):
             continue
         if entry.get("dropped") or entry["api"] == "background":
             return None
+        if entry.get("reported"):
+            total += reported_cost(entry)
+            continue
         if entry.get("usage") is None:
             continue  # nothing was told, and nothing is billed
         price = oracle(entry)

@@ -11,6 +11,9 @@ the end of its standard input where that is a pipe. A fault is asked for by the 
   slow=MS       the first token comes MS milliseconds late
   huge=BYTES    a body of at least that size
 
+The request header `x-mock-report: KIND` has the response report a cost, as reported.py has it:
+openrouter, byok, perplexity, xai, deepinfra, litellm, litellm-hit, litellm+openrouter and the like.
+
 The log has a line per call when it arrives, {"id", "open": true}, and one when it is over, with
 what a reader of the wire must find. Token counts have the names of tollspan's own output.
 """
@@ -32,6 +35,7 @@ import zlib
 
 import anthropic_api
 import openai_api
+import reported
 from reply import Reply, settings
 
 try:
@@ -259,6 +263,8 @@ class Server:
                 model_asked=request.json.get("model"), stream=bool(request.json.get("stream"))
             )
             reply = self.answer(rng, request, model, kind, value)
+            if request.get("x-mock-report"):
+                reported.add(rng, reply, request.get("x-mock-report"))
             entry.update(reply.facts, status=reply.status)
             entry["encoding"] = self.encoding(rng, request)
             await self.send(rng, writer, reply, entry, kind, value)

@@ -206,6 +206,8 @@ static inline struct call_event *make_call(struct maker *m)
 	for (size_t i = 0; i < event->n_charges; i++)
 		make_charge(m, &m->charges[i]);
 	event->wall_offset_ns = (int64_t)make_number(m);
+	event->reported_source = make_below(m, REPORTED_GATEWAY + 1);
+	event->reported = (int64_t)(make_number(m) >> 1);
 	event->cost_status = make_below(m, COST_FREE + 1);
 	event->capture = (uint8_t)make_below(m, CR_CAPTURE_REPLAY + 1);
 	make_bytes(m, event->trace_id, TRACE_ID_SIZE);

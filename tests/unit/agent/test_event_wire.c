@@ -138,6 +138,8 @@ static void same_call(const struct call_event *event, const struct call_event *m
 	for (size_t i = 0; i < made->n_charges; i++)
 		same_charge(&event->charges[i], &made->charges[i]);
 	SAME(wall_offset_ns);
+	SAME(reported_source);
+	SAME(reported);
 	SAME(cost_status);
 	SAME(capture);
 	SAME_BYTES(trace_id);
@@ -825,6 +827,12 @@ TEST(what_would_be_refused)
 	attributes[0].value = NULL;
 	CHECK_INT(event_wire_put_call(&out, 1, &call), -EINVAL);
 	call.n_attributes = 0;
+	call.reported = -1;
+	CHECK_INT(event_wire_put_call(&out, 1, &call), -EINVAL);
+	call.reported = INT64_MAX;
+	call.reported_source = REPORTED_GATEWAY + 1;
+	CHECK_INT(event_wire_put_call(&out, 1, &call), -EINVAL);
+	call.reported_source = REPORTED_GATEWAY;
 	call.n_charges = 1;
 	charges[0].price.n_lines = 1;
 	CHECK_INT(event_wire_put_call(&out, 1, &call), -EINVAL);

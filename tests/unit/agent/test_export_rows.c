@@ -234,6 +234,29 @@ TEST(attributes_are_the_fields_of_json)
 	check_spooled(NULL, check_fields, 1);
 }
 
+/* A reported cost, ours and the difference are those of the call's JSON too. */
+static void check_reported(const struct exporter_span *span, const struct ledger_call *call)
+{
+	check_real(of_span(span, "gen_ai.usage.cost"), 0.0075);
+	check_text(of_span(span, "tollspan.cost.amount"), "0.0075");
+	check_text(of_span(span, "tollspan.cost.currency"), "USD");
+	check_text(of_span(span, "tollspan.cost.source"), "gateway");
+	check_text(of_span(span, "tollspan.cost.local_amount"), "0.005190000001");
+	check_text(of_span(span, "tollspan.cost.difference"), "0.002309999999");
+	check_fields(span, call);
+}
+
+TEST(a_reported_cost_is_the_amount)
+{
+	struct example example;
+
+	example_make(&example, 7);
+	example.event.reported_source = REPORTED_GATEWAY;
+	example.event.reported = 7500000000;
+	spool_event(&example.event);
+	check_spooled(NULL, check_reported, 1);
+}
+
 static void check_order(const struct exporter_span *span, const struct ledger_call *call)
 {
 	static const char *const own[] = {"gen_ai.response.id", "gen_ai.usage.input_tokens",

@@ -144,6 +144,112 @@ TEST(losses_and_unseen_come_back)
 	remove_folder();
 }
 
+/* ---- reported costs ---- */
+
+static const char reported_columns[] =
+	"SELECT cost_status, reported_cost, reported_source FROM call ORDER BY position";
+static const char reported_view[] =
+	"SELECT cost_status, cost, currency, cost_source, local_cost FROM calls ORDER BY id";
+
+static void write_reported(struct ledger *ledger, struct example *example,
+			   enum reported_source source, int64_t amount)
+{
+	example->event.reported_source = source;
+	example->event.reported = amount;
+	CHECK_INT(ledger_write_call(ledger, &example->event), 0);
+}
+
+TEST(a_reported_cost_is_the_calls)
+{
+	struct example example;
+	struct ledger *ledger;
+
+	make_folder();
+	ledger = open_ledger("run");
+	example_make(&example, 1);
+	write_reported(ledger, &example, REPORTED_PROVIDER, 7500000000);
+	/* the same again, and another */
+	CHECK_INT(ledger_write_call(ledger, &example.event), 0);
+	example.event.reported++;
+	CHECK_INT(ledger_write_call(ledger, &example.event), -EALREADY);
+	example.event.reported--;
+	example.event.reported_source = REPORTED_GATEWAY;
+	CHECK_INT(ledger_write_call(ledger, &example.event), -EALREADY);
+	/* no usage was told, and it cost nothing; the most that there is */
+	example_make(&example, 2);
+	example.event.n_charges = 0;
+	example.event.billing = BILLING_UNKNOWN;
+	write_reported(ledger, &example, REPORTED_GATEWAY, 0);
+	example_make(&example, 3);
+	write_reported(ledger, &example, REPORTED_GATEWAY, INT64_MAX);
+	ledger_close(ledger);
+	CHECK_TEXT(query(reported_columns), "priced|7500000000|provider\n"
+					    "priced|0|gateway\n"
+					    "priced|9223372036854775807|gateway");
+	CHECK_TEXT(query(reported_view), "priced|0.0075|USD|provider|0.005190000001\n"
+					 "priced|0|USD|gateway|NULL\n"
+					 "priced|9223372.036854775807|USD|gateway|0.005190000001");
+	remove_folder();
+}
+
+/* What the card can not price, or prices in another currency, has no figure beside it. */
+TEST(a_reported_cost_needs_no_price)
+{
+	struct example example;
+	struct ledger *ledger;
+
+	make_folder();
+	ledger = open_ledger("run");
+	for (uint64_t i = 1; i <= 5; i++) {
+		example_make(&example, i);
+		if (i == 1)
+			example.charges[1].price.status = PRICING_UNPRICED_MODEL;
+		if (i == 2)
+			example.charges[0].price.amount = (pricing_amount)INT64_MAX + 1;
+		for (size_t j = 0; i == 3 && j < 2; j++)
+			memcpy(example.charges[j].price.currency, "EUR", 4);
+		if (i == 4)
+			memcpy(example.charges[0].price.currency, "EUR", 4);
+		if (i == 5)
+			example.event.partial = PARTIAL_USAGE;
+		write_reported(ledger, &example, REPORTED_PROVIDER, 10 + (int64_t)i);
+	}
+	ledger_close(ledger);
+	CHECK_TEXT(query(reported_view), "priced|0.000000000011|USD|provider|NULL\n"
+					 "priced|0.000000000012|USD|provider|NULL\n"
+					 "priced|0.000000000013|USD|provider|NULL\n"
+					 "priced|0.000000000014|USD|provider|NULL\n"
+					 "priced|0.000000000015|USD|provider|NULL");
+	remove_folder();
+}
+
+/* Whatever the event says: it is a settled call's that costs something. */
+TEST(open_free_and_failed_calls_report_no_cost)
+{
+	struct example example;
+	struct ledger *ledger;
+
+	make_folder();
+	ledger = open_ledger("run");
+	for (uint64_t i = 1; i <= 4; i++) {
+		example_make(&example, i);
+		example.event.type = i == 1 ? CALL_PROGRESS : CALL_END;
+		example.event.billing = i == 2   ? BILLING_FREE
+					: i == 3 ? BILLING_FAILED
+						 : BILLING_USAGE;
+		example.event.cost_status = i == 2   ? COST_FREE
+					    : i == 4 ? COST_UNPRICED
+						     : COST_PRICED;
+		write_reported(ledger, &example, REPORTED_PROVIDER, 5);
+	}
+	ledger_close(ledger);
+	CHECK_TEXT(query(reported_columns),
+		   "priced|NULL|NULL\nfree|NULL|NULL\npriced|NULL|NULL\nunpriced|NULL|NULL");
+	CHECK_TEXT(query("SELECT cost, cost_source FROM calls WHERE cost_status = 'unpriced'"),
+		   "NULL|NULL");
+	remove_folder();
+}
+
 /* ---- open and settled ---- */
 
 TEST(an_open_call_settles_once)

@@ -452,6 +452,53 @@ TEST(only_calls_of_the_window)
 	remove_folder();
 }
 
+/* ---- reported costs ---- */
+
+static int take_reported(void *context, const struct ledger_repriced *call)
+{
+	struct ledger_call *after = context;
+
+	CHECK_INT(call->before.reported_source, call->after.reported_source);
+	CHECK_INT(call->before.reported, call->after.reported);
+	CHECK_INT(call->before.cost_status, COST_PRICED);
+	CHECK_INT(call->after.cost_status, COST_PRICED);
+	*after = call->after;
+	return 0;
+}
+
+/* The cost stays; what the card says beside it is another, or none. */
+TEST(a_reported_cost_stays)
+{
+	struct pricing_card *first = one_dollar(), *second = two_dollars();
+	struct pricing_card *none = card_of("other", "USD", "{\"input\": \"1\"}");
+	const struct ledger_filter all = {.until_ns = 0};
+	struct ledger_call after = {.id = 0};
+	struct example example;
+	struct ledger *ledger;
+
+	make_folder();
+	ledger = open_ledger("run");
+	make(&example, 1);
+	example.event.reported_source = REPORTED_GATEWAY;
+	example.event.reported = 77;
+	bill(ledger, &example, first);
+	CHECK_INT(ledger_commit(ledger), 0);
+	CHECK_INT(ledger_reprice(ledger, &all, second, false, take_reported, &after), 0);
+	CHECK_INT(after.reported_source, REPORTED_GATEWAY);
+	CHECK_INT(after.reported, 77);
+	CHECK_INT(ledger_reprice(ledger, &all, none, false, take_reported, &after), 0);
+	CHECK_TEXT(query("SELECT pricing, status, amount FROM price ORDER BY pricing"),
+		   "0|priced|1100000000\n1|priced|2100000000\n2|model|NULL");
+	CHECK_TEXT(query("SELECT cost_status, reported_cost, reported_source FROM call"),
+		   "priced|77|gateway");
+	CHECK_INT(read_calls(ledger, true).priced_after, 1);
+	ledger_close(ledger);
+	pricing_card_free(first);
+	pricing_card_free(second);
+	pricing_card_free(none);
+	remove_folder();
+}
+
 /* ---- the file ---- */
 
 TEST(a_dry_run_writes_nothing)

@@ -245,6 +245,81 @@ TEST(unpriced_failed_and_free)
 	end(json);
 }
 
+/* Ours is 0.005190000001 dollars; by hand. */
+static void report_cost(uint64_t position, enum reported_source source, int64_t amount,
+			const char *currency, enum pricing_status status)
+{
+	struct example example;
+
+	example_make(&example, position);
+	example.event.reported_source = source;
+	example.event.reported = amount;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(example.charges[i].price.currency, PRICING_CURRENCY_MAX, "%s", currency);
+		example.charges[i].price.status = status;
+	}
+	write_call(&example);
+}
+
+TEST(reported_costs)
+{
+	struct example example;
+	const cJSON *call;
+	cJSON *json;
+
+	begin();
+	report_cost(1, REPORTED_PROVIDER, 5190000000, "USD", PRICING_PRICED);
+	report_cost(2, REPORTED_GATEWAY, 6000000000, "USD", PRICING_PRICED);
+	report_cost(3, REPORTED_PROVIDER, 1, "EUR", PRICING_PRICED);
+	report_cost(4, REPORTED_PROVIDER, 2, "USD", PRICING_UNPRICED_TIER);
+	example_make(&example, 5);
+	example.event.n_charges = 0;
+	example.event.billing = BILLING_UNKNOWN;
+	example.event.reported_source = REPORTED_GATEWAY;
+	write_call(&example);
+	json = finish();
+
+	call = call_of(json, 0);
+	CHECK(strstr(text, "\"gen_ai.usage.cost\":0.00519,"));
+	check_text(call, "tollspan.cost.amount", "0.00519");
+	check_text(call, "tollspan.cost.currency", "USD");
+	check_text(call, "tollspan.cost.status", "priced");
+	check_text(call, "tollspan.cost.source", "provider");
+	check_text(call, "tollspan.cost.local_amount", "0.005190000001");
+	check_absent(call, "tollspan.cost.local_currency");
+	check_text(call, "tollspan.cost.difference", "-0.000000000001");
+
+	call = call_of(json, 1);
+	check_text(call, "tollspan.cost.amount", "0.006");
+	check_text(call, "tollspan.cost.source", "gateway");
+	check_text(call, "tollspan.cost.difference", "0.000809999999");
+
+	call = call_of(json, 2);
+	check_text(call, "tollspan.cost.amount", "0.000000000001");
+	check_text(call, "tollspan.cost.currency", "USD");
+	check_text(call, "tollspan.cost.local_amount", "0.005190000001");
+	check_text(call, "tollspan.cost.local_currency", "EUR");
+	check_absent(call, "tollspan.cost.difference");
+
+	call = call_of(json, 3);
+	check_text(call, "tollspan.cost.status", "priced");
+	check_absent(call, "tollspan.cost.priced_part");
+	check_absent(call, "tollspan.cost.local_amount");
+	check_absent(call, "tollspan.cost.difference");
+
+	call = call_of(json, 4);
+	check_number(call, "gen_ai.usage.cost", 0);
+	check_text(call, "tollspan.cost.amount", "0");
+	check_text(call, "tollspan.cost.currency", "USD");
+	check_text(call, "tollspan.cost.source", "gateway");
+	check_absent(call, "tollspan.cost.local_amount");
+
+	/* 0.00519 + 0.006 + 1 and 2 pico-dollars */
+	CHECK(strstr(text, "\"cost\":{\"USD\":0.011190000003}"));
+	check_number(cJSON_GetObjectItemCaseSensitive(json, "totals"), "unpriced_calls", 0);
+	end(json);
+}
+
 /* 20 calls of two charges of 2^63 - 1 pico-units: 40 × 9223372036854775807, by Python. */
 TEST(totals_are_exact_beyond_64_bits)
 {

@@ -155,6 +155,32 @@ TEST(what_is_wrong_is_said)
 	free(text);
 }
 
+TEST(whose_word_a_cost_is)
+{
+	struct example example;
+
+	begin(NULL);
+	for (uint64_t i = 1; i <= 3; i++) {
+		example_make(&example, i);
+		example.event.reported_source = i == 2 ? REPORTED_GATEWAY : REPORTED_PROVIDER;
+		example.event.reported = i == 2 ? 0 : 25000000000;
+		example.event.partial = i == 3 ? PARTIAL_CUT : 0;
+		example.event.response_model = "m";
+		write_call(&example, 43);
+	}
+	print(report_text, (struct report_opts){.utf8 = true});
+	check_lines();
+	CHECK(has_line("m                  2400     600      400     400     160  0.025 USD  250 ms"
+		       "  1.50 s  ok, by provider"));
+	CHECK(has_line("m                  2400     600      400     400     160      0 USD  250 ms"
+		       "  1.50 s  ok, by gateway"));
+	CHECK(has_line("m                  2400     600      400     400     160  0.025 USD  250 ms"
+		       "  1.50 s  partial, by provider"));
+	CHECK(has_line("total of 3 calls   7200    1800     1200    1200     480   0.05 USD        "
+		       "  1.50 s"));
+	free(text);
+}
+
 TEST(rows_can_be_capped)
 {
 	struct example example;
