@@ -25,6 +25,7 @@ from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names, pattern_na
 ROOT = Path(__file__).resolve().parents[2]
 BY = {source: f"{source} {version}" for source, version in VERSIONS.items()}
 SOURCE_MAX = 1000
+CONVERTED = "; converted back to"
 # What a row of a closed provider may get in a tier that it has: the rest was left out by hand.
 OPEN_BUCKETS = {
     "input_image",
@@ -360,6 +361,8 @@ class Builder:
         written = []
         for era, source, checked, end in eras:
             currency = self.conversions.currency(model.provider)
+            if currency != "USD" and CONVERTED not in source:
+                source += f"{CONVERTED} {currency}"
             row = self.writer.row(
                 model.provider, name, aliases, era, source, checked, end, currency
             )
