@@ -194,7 +194,7 @@ def test_what_nothing_settles_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ("settled", "settles 0, not any: "),
+        ("settled", "settles 0, not "),
         ("free", "nothing that has no price: "),
         ("uplifts", "no price that is another's: "),
     ],

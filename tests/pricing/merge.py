@@ -49,7 +49,7 @@ class Overrides:
         self.open = []
         for entry in self.entries:
             unknown = entry.keys() - self.KEYS
-            missing = {"provider", "field", "choice", "reason", "source"} - entry.keys()
+            missing = {"provider", "field", "choice", "count", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
         self.used_free = [0] * len(self.gratis)
 
@@ -76,9 +76,8 @@ class Overrides:
 
     def errors(self):
         for entry, used in zip(self.entries, self.used):
-            wanted = entry.get("count")
-            if not used or wanted not in (None, len(used)):
-                yield f"settles {len(used)}, not {wanted or 'any'}: {json.dumps(entry)}"
+            if not used or len(used) != entry["count"]:
+                yield f"settles {len(used)}, not {entry['count']}: {json.dumps(entry)}"
         for entry, used in zip(self.gratis, self.used_free):
             if not used:
                 yield f"nothing that has no price: {json.dumps(entry)}"

@@ -101,7 +101,7 @@ TEST(regions)
 	CHECK_TEXT(ANTHROPIC("claude-sonnet-4-5", NULL, "us", {PRICING_INPUT, 1}), "region");
 	CHECK_TEXT(OPENAI("gpt-5.4", NULL, "eu", {PRICING_INPUT, 1000}), "0.00275");
 	CHECK_TEXT(OPENAI("gpt-5", NULL, "eu", {PRICING_INPUT, 1000}), "0.00125");
-	CHECK_TEXT(OPENAI("gpt-5", NULL, "jp", {PRICING_INPUT, 1000}), "region");
+	CHECK_TEXT(OPENAI("gpt-5", NULL, "xx", {PRICING_INPUT, 1000}), "region");
 }
 
 /* 6: never a neighbour's price */
