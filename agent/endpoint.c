@@ -15,7 +15,7 @@ void endpoint_tell(const char *endpoint, int error)
 			  endpoint);
 	else if (error == -EINVAL)
 		log_error("--endpoint=%s: not "
-			  "HOST[:PORT]=FAMILY[,FAMILY...][,provider=NAME][,gpus=N]",
+			  "HOST[:PORT]=FAMILY[,FAMILY...][,provider=NAME[,gpus=N]]",
 			  endpoint);
 	else
 		log_error("--endpoint=%s: %s", endpoint, strerror(-error));

@@ -15,6 +15,7 @@
 struct price_line {
 	cJSON *object; /* the charge's texts are in it */
 	struct pricing_charge charge;
+	char region[PRICING_REGION_MAX]; /* by the host */
 	struct price_reported reported;
 	bool failed;
 };
@@ -151,6 +152,18 @@ static int read_reported(const struct reader *reader)
 	return r < 0 ? bad(reader, why, "") : 0;
 }
 
+/* Where nothing else tells the geography, the host may. */
+static int read_host(const struct reader *reader)
+{
+	struct price_line *line = reader->line;
+	const char *host = NULL;
+	int r = read_text(reader, "server.address", &host);
+
+	if (r >= 0 && host && !line->charge.region && !pricing_host_region(host, line->region))
+		line->charge.region = line->region;
+	return r;
+}
+
 /* Without usage only what failed has a price, which is 0. */
 static int check_usage(const struct reader *reader)
 {
@@ -184,6 +197,8 @@ static int read_charge(const struct reader *reader)
 		r = read_text(reader, "gen_ai.response.model", &charge->model);
 	if (r >= 0)
 		r = read_text(reader, "tollspan.region", &charge->region);
+	if (r >= 0)
+		r = read_host(reader);
 	if (r >= 0)
 		r = read_text(reader, "tollspan.variant", &charge->variant);
 	if (r >= 0)

@@ -61,8 +61,10 @@ int json_text(struct json_reader *reader, const char *what, const cJSON *value, 
 {
 	const char *text = cJSON_GetStringValue(value);
 
-	if (!text || !*text)
+	if (!text)
 		return json_bad(reader, "%s is not a text", what);
+	if (!*text)
+		return json_bad(reader, "%s is empty", what);
 	if (strlen(text) > max)
 		return json_bad(reader, "%s is longer than %zu bytes", what, max);
 	for (const char *c = text; *c; c++) {

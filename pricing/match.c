@@ -2,6 +2,7 @@
 /* From a charge to its row, and to its discount. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pricing/card.h"
 
@@ -252,8 +253,8 @@ static bool discount_holds(const struct table *table, const struct table_discoun
 	if (charge->time < discount->start || charge->time >= discount->end ||
 	    strcmp(table_text(table, discount->provider), charge->provider) != 0)
 		return false;
-	return (holds_for(table, discount->model, match->model) ||
-		holds_for(table, discount->model, charge->model)) &&
+	return (!discount->model || !strcasecmp(table_text(table, discount->model), match->model) ||
+		!strcasecmp(table_text(table, discount->model), charge->model)) &&
 	       holds_for(table, discount->key, charge->key) &&
 	       holds_for(table, discount->tag, charge->tag);
 }

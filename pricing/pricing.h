@@ -24,7 +24,7 @@ extern "C" {
  * What is counted, each in its own unit. The token buckets exclude each other: `input` is what is
  * left when cached, cache-writing, audio, image and video tokens are taken off, `output` what is
  * left without reasoning, audio, image and video tokens. Values are stable; new ones are added at
- * the end.
+ * the end, which makes the structures larger and is a new soname.
  */
 enum pricing_bucket {
 	PRICING_INPUT,            /* tokens: fresh text */
@@ -71,6 +71,7 @@ struct pricing_usage {
 	uint32_t present; /* 1 << bucket */
 };
 
+/* @bucket: below PRICING_BUCKETS. */
 static inline void pricing_usage_set(struct pricing_usage *usage, enum pricing_bucket bucket,
 				     uint64_t quantity)
 {
@@ -239,6 +240,16 @@ struct pricing_model {
  */
 int pricing_model_normalise(const char *provider, const char *name,
 			    struct pricing_model *ret_model);
+
+/*
+ * pricing_host_region - the geography that a provider's host serves, as a charge's region.
+ * @host: name without port, in whatever case.
+ *
+ * Known are the regional hosts of OpenAI ("eu.api.openai.com" is "eu"), xAI, Amazon Bedrock and
+ * Vertex AI, whose host without a region is "global".
+ * Return: 0; -ENOENT where the host tells none.
+ */
+int pricing_host_region(const char *host, char ret_region[PRICING_REGION_MAX]);
 
 /* Longest text of an amount, with sign, point and NUL. */
 #define PRICING_AMOUNT_TEXT_MAX 48

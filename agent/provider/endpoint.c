@@ -67,7 +67,7 @@ static const char *value_of(const char *item, size_t length, const char *key, si
 {
 	size_t key_length = strlen(key);
 
-	if (length <= key_length || strncmp(item, key, key_length) != 0)
+	if (length < key_length || strncmp(item, key, key_length) != 0)
 		return NULL;
 	*ret_length = length - key_length;
 	return item + key_length;
@@ -97,7 +97,7 @@ static int parse_item(const char *item, size_t length, struct endpoint *endpoint
 	unsigned int group;
 
 	if (value) {
-		if (value_length >= ENDPOINT_PROVIDER_MAX || *endpoint->provider)
+		if (!value_length || value_length >= ENDPOINT_PROVIDER_MAX || *endpoint->provider)
 			return -EINVAL;
 		memcpy(endpoint->provider, value, value_length);
 		return 0;
@@ -127,7 +127,8 @@ int endpoint_parse(const char *text, struct endpoint *ret_endpoint)
 			return r;
 		at += length;
 	} while (*at == ',');
-	if (!endpoint.groups)
+	/* a family's own provider has no price for the time of GPUs */
+	if (!endpoint.groups || (endpoint.gpus && !*endpoint.provider))
 		return -EINVAL;
 	*ret_endpoint = endpoint;
 	return 0;

@@ -27,7 +27,7 @@ int endpoint_split_host(const char *text, size_t length, char ret_host[ENDPOINT_
 			uint16_t *ret_port);
 
 /*
- * endpoint_parse - HOST[:PORT]=FAMILY[,FAMILY…][,provider=NAME][,gpus=N].
+ * endpoint_parse - HOST[:PORT]=FAMILY[,FAMILY…][,provider=NAME[,gpus=N]].
  * Return: 0, -EINVAL for a malformed text, -ENOENT for an unknown family.
  */
 int endpoint_parse(const char *text, struct endpoint *ret_endpoint);

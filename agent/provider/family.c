@@ -45,7 +45,6 @@ static const struct {
 void host_find(const char *name, struct host *ret_host)
 {
 	struct host host = {0};
-	size_t length = strcspn(name, ".");
 
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts) && !host.named; i++) {
 		if (fnmatch(hosts[i].pattern, name, 0))
@@ -54,8 +53,8 @@ void host_find(const char *name, struct host *ret_host)
 		host.provider = hosts[i].provider;
 		host.billed = hosts[i].billed;
 		/* a regional host serves, and bills, its geography */
-		if (host.billed && *hosts[i].pattern == '*' && length < sizeof(host.region))
-			memcpy(host.region, name, length);
+		if (host.billed && pricing_host_region(name, host.region) < 0)
+			host.region[0] = '\0';
 	}
 	*ret_host = host;
 }

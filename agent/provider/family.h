@@ -57,7 +57,7 @@ struct host {
 	const char *provider; /* gen_ai.provider.name; NULL: the family's */
 	enum family_group billed;
 	bool named; /* in the table or the configuration */
-	char region[16];
+	char region[PRICING_REGION_MAX];
 };
 
 /** host_find - what the table says of a lower-case host; all zero where it is not there. */

@@ -23,7 +23,7 @@ struct provider;
 int provider_new(struct provider **ret_provider, call_sink sink, loss_sink loss, void *context);
 
 /*
- * provider_add_endpoint - HOST[:PORT]=FAMILY[,FAMILY…][,provider=NAME][,gpus=N]: this host speaks
+ * provider_add_endpoint - HOST[:PORT]=FAMILY[,FAMILY…][,provider=NAME[,gpus=N]]: this host speaks
  *	these families' APIs and is billed like them, or by the rows of the provider that is named.
  *	Of the first with `gpus` that a call fits, its calls share the time. A HOST without PORT
  *	stands for all of its ports. All endpoints are added before the first event.

@@ -86,6 +86,27 @@ TEST(a_span_of_a_report_can_be_priced_again)
 }
 
 /* Of other instrumentations: older names, and a sum that says nothing more. */
+TEST(a_host_tells_the_geography_where_nothing_else_does)
+{
+	static const char *const lines[][2] = {
+		{", \"server.address\": \"eu.api.openai.com\"", "eu"},
+		{", \"server.address\": \"eu.api.openai.com\", \"tollspan.region\": \"us\"", "us"},
+		{", \"server.address\": \"api.openai.com\"", ""},
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		char text[512];
+		struct price_line *line;
+
+		snprintf(text, sizeof(text), LINE("%s, \"gen_ai.usage.input_tokens\": 1"),
+			 lines[i][0]);
+		line = parse(text);
+		CHECK_TEXT(price_line_charge(line)->region ? price_line_charge(line)->region : "",
+			   lines[i][1]);
+		price_line_free(line);
+	}
+}
+
 TEST(names_that_others_have)
 {
 	struct price_line *line = parse(LINE(", \"gen_ai.usage.prompt_tokens\": 7, "

@@ -133,7 +133,7 @@ TEST(a_price_is_a_decimal_text)
 		snprintf(what, sizeof(what),
 			 *bad[i] ? "the price of input is not a decimal of at most 9 digits and 12 "
 				   "decimals: \"%s\""
-				 : "input is not a text",
+				 : "input is empty",
 			 bad[i]);
 		check_row(rest, what);
 	}
@@ -222,15 +222,14 @@ TEST(bad_hours_are_named)
 		snprintf(rest, sizeof(rest), HOURS("\"zone\": \"%s\", " WINDOW), zones[i]);
 		check_row(rest, *zones[i] ? "zone is neither \"UTC\" nor a difference such as "
 					    "\"+08:00\""
-					  : "zone is not a text");
+					  : "zone is empty");
 	}
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
 		snprintf(rest, sizeof(rest),
 			 HOURS("\"zone\": \"UTC\", \"from\": \"01:00\", \"to\": \"%s\", "
 			       "\"prices\": {}"),
 			 times[i]);
-		check_row(rest,
-			  *times[i] ? "to is not a time of the day (HH:MM)" : "to is not a text");
+		check_row(rest, *times[i] ? "to is not a time of the day (HH:MM)" : "to is empty");
 	}
 	check_row(
 		HOURS("\"zone\": \"UTC\", \"from\": \"24:00\", \"to\": \"01:00\", \"prices\": {}"),
@@ -346,7 +345,7 @@ TEST(a_row_without_a_name_has_a_number)
 {
 	CHECK_TEXT(error_of(CARD("{}")), "row 1 (?/?): the row has no \"provider\"");
 	CHECK_TEXT(error_of(CARD("1")), "row 1 (?/?): the row is not an object");
-	CHECK_TEXT(error_of(CARD("{\"provider\": \"\"}")), "row 1 (?/?): provider is not a text");
+	CHECK_TEXT(error_of(CARD("{\"provider\": \"\"}")), "row 1 (?/?): provider is empty");
 	CHECK_TEXT(error_of(CARD("{\"provider\": \"p\", \"model\": 4}")),
 		   "row 1 (p/?): model is not a text");
 	CHECK_TEXT(error_of(CARD("{\"provider\": \"p\", \"model\": \"m\", \"start\": "

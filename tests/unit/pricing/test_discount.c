@@ -159,6 +159,22 @@ TEST(a_discount_is_for_its_provider_model_and_time)
 	pricing_card_free(card);
 }
 
+/* A snapshot may be cheaper than its model; names hold in whatever case. */
+TEST(a_discount_may_name_the_model_as_the_response_does)
+{
+	struct pricing_card *card = card_of(CARD_CUT(
+		ROW("m", FLAT("10")), CUT("\"factor\": \"0.5\", \"model\": \"M-2026-01-05\"")));
+
+	CHECK_TEXT(cost_for(card, "m-2026-01-05", NULL, NULL), "5");
+	CHECK_TEXT(cost_for(card, "m-2026-01-06", NULL, NULL), "10");
+	CHECK_TEXT(cost_for(card, "m", NULL, NULL), "10");
+	pricing_card_free(card);
+	card = card_of(
+		CARD_CUT(ROW("m", FLAT("10")), CUT("\"factor\": \"0.5\", \"model\": \"M\"")));
+	CHECK_TEXT(cost_for(card, "m-2026-01-05", NULL, NULL), "5");
+	pricing_card_free(card);
+}
+
 TEST(a_discount_is_on_tokens_and_fees_and_over_a_region)
 {
 	struct pricing_card *card = card_of(

@@ -159,18 +159,32 @@ TEST(priority_is_also_called_fast)
 /* Anthropic's fast is a speed at a higher price, its priority is capacity that was bought. */
 TEST(anthropic_has_two_tiers_of_these_names)
 {
-	struct pricing_card *card = card_of(
-		"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [{\"provider\": "
-		"\"anthropic\", \"model\": \"claude-x\", \"currency\": \"USD\", \"source\": \"s\", "
-		"\"checked\": \"2026-01-31\", \"prices\": {\"input\": \"1\"}, \"tiers\": {\"fast\": "
-		"{\"prices\": {\"input\": \"6\"}}}}]}");
-	struct pricing_charge charge = charge_with("anthropic", "claude-x", PRICING_INPUT, MILLION);
+	static const struct {
+		const char *provider, *model;
+	} models[] = {{"anthropic", "claude-x"},
+		      {"anthropic", "x"},
+		      {"aws.bedrock", "anthropic.claude-x"},
+		      {"gcp.vertex_ai", "claude-x"}};
+	char text[512];
 
-	charge.tier = "fast";
-	CHECK_TEXT(cost(card, &charge), "6");
-	charge.tier = "priority";
-	CHECK_TEXT(cost(card, &charge), "tier");
-	pricing_card_free(card);
+	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++) {
+		struct pricing_charge charge =
+			charge_with(models[i].provider, models[i].model, PRICING_INPUT, MILLION);
+		struct pricing_card *card;
+
+		snprintf(text, sizeof(text),
+			 "{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [{\"provider\": "
+			 "\"%s\", \"model\": \"%s\", \"currency\": \"USD\", \"source\": \"s\", "
+			 "\"checked\": \"2026-01-31\", \"prices\": {\"input\": \"1\"}, \"tiers\": "
+			 "{\"fast\": {\"prices\": {\"input\": \"6\"}}}}]}",
+			 models[i].provider, models[i].model);
+		card = card_of(text);
+		charge.tier = "fast";
+		CHECK_TEXT(cost(card, &charge), "6");
+		charge.tier = "priority";
+		CHECK_TEXT(cost(card, &charge), "tier");
+		pricing_card_free(card);
+	}
 }
 
 /* 5 */

@@ -50,12 +50,14 @@ TEST(a_missing_price_leaves_the_priced_part_apart)
 	struct pricing_charge charge = usage_of(1000, 0, 1000);
 	struct pricing_result result;
 
+	/* of several the first is told */
 	pricing_usage_set(&charge.usage, PRICING_CACHE_WRITE, 1);
+	pricing_usage_set(&charge.usage, PRICING_PAGES, 1);
 	pricing_price(card, &charge, &result);
 	CHECK_INT(result.status, PRICING_UNPRICED_BUCKET);
 	CHECK_INT(result.missing, PRICING_CACHE_WRITE);
 	CHECK_INT(result.amount, 18000000000ll);
-	CHECK_INT(result.n_lines, 3);
+	CHECK_INT(result.n_lines, 4);
 	CHECK(!result.lines[1].priced);
 	CHECK(result.lines[2].priced);
 	CHECK_TEXT(result.row, "p/m");

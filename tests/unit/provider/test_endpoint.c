@@ -57,10 +57,13 @@ TEST(texts_that_are_no_endpoints)
 		"[]=openai",
 		"h=provider=x",
 		"h=gpus=1",
-		"h=openai,gpus=0",
-		"h=openai,gpus=65537",
-		"h=openai,gpus=1x",
-		"h=openai,gpus=1,gpus=2",
+		"h=openai,gpus=1",
+		"h=openai,provider=",
+		"h=openai,provider=a,gpus=",
+		"h=openai,provider=a,gpus=0",
+		"h=openai,provider=a,gpus=65537",
+		"h=openai,provider=a,gpus=1x",
+		"h=openai,provider=a,gpus=1,gpus=2",
 		"h=openai,provider=a,provider=b",
 	};
 	struct endpoint e;
