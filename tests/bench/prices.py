@@ -34,6 +34,8 @@ def write_charges(path):
     for row in card["rows"]:
         known = [bucket for bucket in QUANTITIES if bucket in row["prices"]]
         known = known or list(row["prices"])[:1]
+        if not known:
+            continue  # a price of variants alone
         said = "\t".join(f"{bucket}={QUANTITIES.get(bucket, 3)}" for bucket in known)
         for name in (row["model"], *row.get("aliases", ())):
             charges[row["provider"], name] = f"{row['provider']}\t{name}\t{said}\n"
@@ -68,7 +70,7 @@ def read_usages(path, at):
     for line in Path(path).read_text(encoding="utf-8").splitlines():
         provider, model, *said = line.split("\t")
         quantities = {bucket: int(n) for bucket, n in (text.split("=") for text in said)}
-        yield Usage(provider, model, None, None, at, quantities)
+        yield Usage({"provider": provider, "model": model}, model, at, quantities)
 
 
 def genai_calls(usages, at):
