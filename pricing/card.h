@@ -41,6 +41,14 @@ void card_find(const struct pricing_card *card, const struct pricing_charge *cha
 	       struct card_match *ret_match);
 
 /*
+ * card_find_alias - card_find(), where that found none and the provider's name is another's alias:
+ *	by the first of those providers that has the model.
+ * @charge: a copy, whose provider becomes that one.
+ */
+void card_find_alias(const struct pricing_card *card, struct pricing_charge *charge,
+		     struct card_match *ret_match);
+
+/*
  * card_discount - the discount for a charge that has a row.
  * Return: NULL if there is none; *ret_source is where it is from.
  */

@@ -103,6 +103,52 @@ static int card_makers(struct json_reader *reader, const char *what, const cJSON
 	return 0;
 }
 
+/* The providers that a name stands for. */
+static int read_alias(struct json_reader *reader, const cJSON *value, struct parsed_card *card)
+{
+	const char *name = arena_text(reader->arena, value->string);
+
+	if (!name)
+		return -ENOMEM;
+	if (!*name || strlen(name) > CARD_TEXT_MAX || !cJSON_IsArray(value) || !value->child)
+		return json_bad(reader, "\"%.64s\" is no name of an array of providers", name);
+	for (size_t i = 0; i < card->n_provider_aliases; i++) {
+		if (!strcmp(card->provider_aliases[i].name, name))
+			return json_bad(reader, "provider_aliases has \"%s\" twice", name);
+	}
+	for (const cJSON *item = value->child; item; item = item->next) {
+		struct provider_alias *alias = &card->provider_aliases[card->n_provider_aliases];
+		int r;
+
+		if (card->n_provider_aliases == CARD_PROVIDER_ALIASES_MAX)
+			return json_bad(reader, "provider_aliases has more than %d providers",
+					CARD_PROVIDER_ALIASES_MAX);
+		r = json_text(reader, name, item, CARD_TEXT_MAX, &alias->provider);
+		if (r < 0)
+			return r;
+		alias->name = name;
+		card->n_provider_aliases++;
+	}
+	return 0;
+}
+
+static int card_provider_aliases(struct json_reader *reader, const char *what, const cJSON *value,
+				 void *out)
+{
+	struct parsed_card *card = out;
+	int r = 0;
+
+	if (!cJSON_IsObject(value))
+		return json_bad(reader, "%s is not an object", what);
+	card->provider_aliases = arena_get(reader->arena, CARD_PROVIDER_ALIASES_MAX *
+								  sizeof(*card->provider_aliases));
+	if (!card->provider_aliases)
+		return -ENOMEM;
+	for (const cJSON *item = value->child; item && r >= 0; item = item->next)
+		r = read_alias(reader, item, card);
+	return r;
+}
+
 /* FNV-1a over the text without white space between its tokens. */
 static uint64_t text_hash(const char *json, size_t length)
 {
@@ -160,9 +206,9 @@ int card_parse(const char *json, size_t length, struct parsed_card *ret_card, ch
 	       size_t error_size)
 {
 	static const struct json_field fields[] = {
-		{"schema", card_schema, true},        {"version", card_version, true},
-		{"makers", card_makers, false},       {"rows", card_rows, true},
-		{"discounts", card_discounts, false},
+		{"schema", card_schema, true},  {"version", card_version, true},
+		{"makers", card_makers, false}, {"provider_aliases", card_provider_aliases, false},
+		{"rows", card_rows, true},      {"discounts", card_discounts, false},
 	};
 	struct parsed_card card = {0};
 	struct json_reader reader = {

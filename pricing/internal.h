@@ -17,6 +17,7 @@
 #define CARD_ROWS_MAX 131072ul        /* rows of all cards together */
 #define CARD_DISCOUNTS_MAX 1024       /* of a card */
 #define CARD_MAKERS_MAX 256           /* of a card */
+#define CARD_PROVIDER_ALIASES_MAX 256 /* of a card: names, and providers of them together */
 #define CARD_TEXT_MAX 256             /* bytes of a name */
 #define CARD_SOURCE_MAX 1024          /* bytes of a source */
 #define CARD_ALIASES_MAX 64           /* of a row */
@@ -104,6 +105,11 @@ struct card_row {
 	uint8_t billed_as[PRICING_BUCKETS]; /* itself where nothing is said */
 };
 
+/* Another name of a provider. */
+struct provider_alias {
+	const char *name, *provider;
+};
+
 struct discount {
 	const char *provider, *source;
 	const char *model, *key, *tag; /* NULL: all */
@@ -153,7 +159,8 @@ struct parsed_card {
 	struct card_row *rows;
 	struct discount *discounts;
 	const char *const *makers; /* providers */
-	size_t n_rows, n_discounts, n_makers;
+	struct provider_alias *provider_aliases;
+	size_t n_rows, n_discounts, n_makers, n_provider_aliases;
 	char version[11]; /* YYYY-MM-DD */
 	uint64_t hash;    /* over the text without insignificant white space */
 };

@@ -179,6 +179,28 @@ void card_find(const struct pricing_card *card, const struct pricing_charge *cha
 	}
 }
 
+void card_find_alias(const struct pricing_card *card, struct pricing_charge *charge,
+		     struct card_match *ret_match)
+{
+	const char *name = charge->provider;
+
+	for (unsigned int i = card->n_layers; i-- > 0;) {
+		const struct table *table = card->layers[i];
+		const struct table_provider_alias *aliases =
+			table_section(table, TABLE_PROVIDER_ALIASES);
+
+		for (uint32_t j = 0; j < table->sections[TABLE_PROVIDER_ALIASES].n; j++) {
+			if (strcmp(table_text(table, aliases[j].name), name) != 0)
+				continue;
+			charge->provider = table_text(table, aliases[j].provider);
+			card_find(card, charge, false, ret_match);
+			if (ret_match->row)
+				return;
+		}
+	}
+	charge->provider = name;
+}
+
 static bool has_provider(const struct pricing_card *card, unsigned int n_layers, const char *name)
 {
 	for (unsigned int i = 0; i < n_layers; i++) {

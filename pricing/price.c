@@ -80,14 +80,6 @@ static void price_line(struct pricing_result *result, const struct question *que
 	result->amount = total;
 }
 
-static void find_row(const struct pricing_card *card, const struct pricing_charge *charge,
-		     struct card_match *ret_match)
-{
-	ret_match->row = NULL;
-	if (card && charge->provider && charge->model)
-		card_find(card, charge, false, ret_match);
-}
-
 static void start_result(struct pricing_result *result, const struct card_match *match)
 {
 	result->status = PRICING_PRICED;
@@ -142,26 +134,31 @@ static void count_request(const struct card_match *match, const struct question 
 void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
 		   struct pricing_result *result)
 {
-	struct pricing_usage usage = charge->usage;
+	struct pricing_charge asked = *charge;
+	struct pricing_usage *usage = &asked.usage;
 	struct question question = {.priced = false};
-	struct card_match match;
+	struct card_match match = {.row = NULL};
 
-	find_row(card, charge, &match);
+	if (card && asked.provider && asked.model) {
+		card_find(card, &asked, false, &match);
+		if (!match.row)
+			card_find_alias(card, &asked, &match);
+	}
 	start_result(result, &match);
-	ask(card, charge, &match, &question, result);
-	count_request(&match, &question, &usage);
-	for (uint32_t left = usage.present; left; left &= left - 1) {
+	ask(card, &asked, &match, &question, result);
+	count_request(&match, &question, usage);
+	for (uint32_t left = usage->present; left; left &= left - 1) {
 		enum pricing_bucket bucket = (enum pricing_bucket)__builtin_ctz(left);
 		struct pricing_line *line = &result->lines[result->n_lines];
 
 		if (bucket >= PRICING_BUCKETS)
 			break;
-		if (!usage.quantity[bucket])
+		if (!usage->quantity[bucket])
 			continue;
 		*line = (struct pricing_line){
 			.bucket = bucket,
 			.billed_as = bucket,
-			.quantity = usage.quantity[bucket],
+			.quantity = usage->quantity[bucket],
 			.per = 1,
 		};
 		if (match.row)

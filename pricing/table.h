@@ -72,6 +72,11 @@ struct table_model {
 	uint32_t rows, n_rows; /* by holder, the most special first, and by start */
 };
 
+/* Where a name stands for several providers, they follow each other in order. */
+struct table_provider_alias {
+	uint32_t name, provider;
+};
+
 /* Open addressing; name 0 is free. */
 struct table_name {
 	uint32_t hash, name, model, alias;
@@ -82,6 +87,7 @@ enum table_section {
 	TABLE_MODELS,
 	TABLE_NAMES, /* a power of two */
 	TABLE_PROVIDERS,
+	TABLE_PROVIDER_ALIASES,
 	TABLE_MAKERS, /* as TABLE_PROVIDERS, in the order in which they are preferred */
 	TABLE_TIERS,
 	TABLE_CONTEXTS,
@@ -107,7 +113,7 @@ _Static_assert(PRICING_BUCKETS <= 32, "buckets of a row and of a list");
 _Static_assert(sizeof(struct table_list) == 16 && sizeof(struct table_price) == 24 &&
 		       sizeof(struct table_context) == 16 && sizeof(struct table_hours) == 48 &&
 		       sizeof(struct table_tier) == 28 && sizeof(struct table_discount) == 40 &&
-		       sizeof(struct table_row) == 104 && sizeof(struct table) == 136,
+		       sizeof(struct table_row) == 104 && sizeof(struct table) == 144,
 	       "no padding");
 
 /** table_section - the first element of a section. */

@@ -40,6 +40,7 @@ static const size_t element_sizes[TABLE_SECTIONS] = {
 	[TABLE_MODELS] = sizeof(struct table_model),
 	[TABLE_NAMES] = sizeof(struct table_name),
 	[TABLE_PROVIDERS] = sizeof(uint32_t),
+	[TABLE_PROVIDER_ALIASES] = sizeof(struct table_provider_alias),
 	[TABLE_MAKERS] = sizeof(uint32_t),
 	[TABLE_TIERS] = sizeof(struct table_tier),
 	[TABLE_CONTEXTS] = sizeof(struct table_context),
@@ -401,6 +402,19 @@ static void add_makers(struct maker *maker)
 	}
 }
 
+static void add_provider_aliases(struct maker *maker)
+{
+	for (size_t i = 0; i < maker->card->n_provider_aliases; i++) {
+		const struct provider_alias *alias = &maker->card->provider_aliases[i];
+		struct table_provider_alias made = {text(maker, alias->name),
+						    text(maker, alias->provider)};
+		struct table_provider_alias *room = add(maker, TABLE_PROVIDER_ALIASES, 1);
+
+		if (room)
+			*room = made;
+	}
+}
+
 static struct table *join(struct maker *maker)
 {
 	struct table head = {.hash = maker->card->hash}, *table;
@@ -438,6 +452,7 @@ int table_new(const struct parsed_card *card, struct table **ret_table, char *er
 	add_names(&maker);
 	add_discounts(&maker);
 	add_makers(&maker);
+	add_provider_aliases(&maker);
 	if (!maker.failed)
 		table = join(&maker);
 	for (unsigned int i = 0; i < TABLE_SECTIONS; i++)

@@ -28,6 +28,7 @@ WHOLE = {
     "schema": 1,
     "version": "2026-11-27",
     "makers": ["p", "q"],
+    "provider_aliases": {"other": ["p", "q"]},
     "rows": [
         {
             "provider": "p",

@@ -274,6 +274,60 @@ TEST(a_model_without_a_provider_is_its_makers)
 	pricing_card_free(card);
 }
 
+TEST(a_provider_may_have_other_names)
+{
+	static const char text[] =
+		"{\"schema\": 1, \"version\": \"2026-01-01\", \"provider_aliases\": {\"x\": [\"none\", "
+		"\"q\", \"p\"], \"q\": [\"p\"]}, \"rows\": [" ROW("m", FLAT("1")) "," ROW(
+			"n",
+			FLAT("2")) ", {\"provider\": \"q\", \"model\": \"n\", \"currency\": \"USD\", \"source\": "
+				   "\"s\", \"checked\": \"2026-01-01\", " FLAT(
+					   "3") "}], \"discounts\": [{\"provider\": "
+						"\"q\", \"factor\": \"0.5\", \"source\": \"s\", \"checked\": \"2026-01-01\"}]}";
+	static const struct {
+		const char *provider, *model, *cost;
+	} cases[] = {{"p", "m", "1"},     {"p", "n", "2"},     {"q", "n", "1.5"},
+		     {"q", "m", "1"},     {"x", "n", "1.5"},   {"x", "m", "1"},
+		     {"x", "o", "model"}, {"y", "m", "model"}, {"X", "m", "model"}};
+	struct pricing_card *card = card_of(text);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pricing_charge charge = charge_of(cases[i].provider, cases[i].model);
+
+		pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+		CHECK_TEXT(cost(card, &charge), cases[i].cost);
+	}
+	pricing_card_free(card);
+}
+
+TEST(bad_provider_aliases_are_named)
+{
+	static const struct {
+		const char *aliases, *error;
+	} bad[] = {
+		{"[]", "provider_aliases is not an object"},
+		{"{\"a\": \"b\"}", "\"a\" is no name of an array of providers"},
+		{"{\"a\": []}", "\"a\" is no name of an array of providers"},
+		{"{\"\": [\"b\"]}", "\"\" is no name of an array of providers"},
+		{"{\"a\": [1]}", "a is not a text"},
+		{"{\"a\": [\"b\"], \"a\": [\"c\"]}", "provider_aliases has \"a\" twice"},
+	};
+	struct pricing_card *card = NULL;
+	char text[512], error[256];
+
+	CHECK_INT(pricing_card_new(&card), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"schema\": 1, \"version\": \"2026-01-01\", \"rows\": [], "
+			 "\"provider_aliases\": %s}",
+			 bad[i].aliases);
+		CHECK_INT(pricing_card_load(card, text, strlen(text), error, sizeof(error)),
+			  -EINVAL);
+		CHECK_TEXT(error, bad[i].error);
+	}
+	pricing_card_free(card);
+}
+
 TEST(many_models_are_all_found)
 {
 	enum { N = 3000 };
