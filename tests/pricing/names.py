@@ -100,6 +100,28 @@ def litellm_provider(identity):
     return LITELLM.get(identity, identity.lower())
 
 
+# What conventions called a provider before.
+BEFORE = {
+    "az.ai.inference": ["azure.ai.inference"],
+    "az.ai.openai": ["azure.ai.openai"],
+    "gemini": ["gcp.gemini"],
+    "vertex_ai": ["gcp.vertex_ai"],
+    "xai": ["x_ai"],
+}
+
+
+def provider_aliases(identities, providers):
+    """Other names of providers: those of both packages, of which identities are litellm's."""
+    found = {**BEFORE, **GENAI}
+    for identity in identities:
+        found.setdefault(identity, [litellm_provider(identity)])
+    return {
+        name: [provider for provider in found[name] if provider in providers]
+        for name in sorted(found)
+        if name not in providers and set(found[name]) & providers
+    }
+
+
 class Name:
     """What litellm's key of an entry tells: model, geography, variant."""
 

@@ -500,7 +500,10 @@ def main():
     for model in catalogue.models:
         builder.add(model)
     builder.finish(catalogue)
-    card = rows.text({"version": overrides.checked, "makers": names.MAKERS, "rows": builder.rows})
+    providers = {row["provider"] for row in builder.rows}
+    aliases = names.provider_aliases(catalogue.litellm.identities(), providers)
+    head = {"version": overrides.checked, "makers": names.MAKERS, "provider_aliases": aliases}
+    card = rows.text({**head, "rows": builder.rows})
     options.report.parent.mkdir(parents=True, exist_ok=True)
     lines = list(report(catalogue, builder, len(card.encode())))
     options.report.write_text("\n".join(lines) + "\n")

@@ -217,6 +217,6 @@ def text(card):
     rows = sorted(card["rows"], key=lambda r: (r["provider"], r["model"], r.get("start", "")))
     rows = [{key: row[key] for key in KEYS if key in row} for row in rows]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    makers = json.dumps(card["makers"])
-    head = f'{{"schema": 1, "version": "{card["version"]}", "makers": {makers}, "rows": ['
-    return f"{head}\n{lines}\n]}}\n"
+    makers, aliases = json.dumps(card["makers"]), json.dumps(card["provider_aliases"])
+    head = f'{{"schema": 1, "version": "{card["version"]}", "makers": {makers},'
+    return f'{head}\n"provider_aliases": {aliases}, "rows": [\n{lines}\n]}}\n'

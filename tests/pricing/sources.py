@@ -301,6 +301,10 @@ class Litellm:
         self.unpriced = {}  # (provider, model) -> why there is no figure
         self.read()
 
+    def identities(self):
+        """What the table calls the providers."""
+        return {entry["litellm_provider"] for entry in self.table.values() if entry.get("mode")}
+
     def read(self):
         regional = []
         for key, fields in self.table.items():
