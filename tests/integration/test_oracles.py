@@ -241,29 +241,89 @@ GEOGRAPHIES = [
 ]
 
 
-def test_geographies_cost_what_the_providers_publish():
-    lines = [
-        json.dumps(
-            {
-                "gen_ai.provider.name": provider,
-                "gen_ai.request.model": model,
-                "gen_ai.usage.input_tokens": 100_000,
-                "time": TODAY,
-                **({"tollspan.region": region} if region else {}),
-            }
-        )
-        for provider, model, region, _ in GEOGRAPHIES
-    ]
+def amounts(lines):
+    """What the program says that each line of --stdin costs; None where it is unpriced."""
     done = subprocess.run(
         [str(TOLLSPAN), "price", "--stdin"],
-        input="\n".join(lines) + "\n",
+        input="".join(json.dumps(line) + "\n" for line in lines),
         capture_output=True,
         text=True,
         check=True,
     )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    answers = [json.loads(line).get("gen_ai.usage.cost") for line in done.stdout.splitlines()]
+    return [answer and round(answer, 12) for answer in answers]
+
+
+def line(provider, model, **fields):
+    return {"gen_ai.provider.name": provider, "gen_ai.request.model": model, **fields}
+
+
+def test_geographies_cost_what_the_providers_publish():
+    lines = [
+        line(
+            provider,
+            model,
+            **{"gen_ai.usage.input_tokens": 100_000, "time": TODAY},
+            **({"tollspan.region": region} if region else {}),
+        )
+        for provider, model, region, _ in GEOGRAPHIES
+    ]
     said = [
-        (*case[:3], a.get("gen_ai.usage.cost") and round(a["gen_ai.usage.cost"] * 10, 9))
-        for case, a in zip(GEOGRAPHIES, answers)
+        (*case[:3], amount and round(amount * 10, 9))
+        for case, amount in zip(GEOGRAPHIES, amounts(lines))
     ]
     assert said == GEOGRAPHIES
+
+
+RETIRED = "grok-3 grok-3-latest grok-4 grok-4-0709 grok-4-latest".split()
+RETIRED += [
+    f"grok-{version}-fast-{kind}{suffix}"
+    for version in ("4", "4-1")
+    for kind in ("reasoning", "non-reasoning")
+    for suffix in ("", "-latest")
+]
+CODE_FAST = "grok-code-fast grok-code-fast-1 grok-code-fast-1-0825".split()
+HISTORY = [
+    # model, time, price of a million tokens of input and of output: as the provider published
+    *((model, "2026-05-16T00:00:00Z", 1.25, 2.5) for model in RETIRED + CODE_FAST),
+    *((model, "2026-05-15T23:59:59Z", 3, 15) for model in RETIRED[:5]),
+    *((model, "2026-05-15T23:59:59Z", 0.2, 0.5) for model in RETIRED[5:]),
+    *((model, "2026-05-15T23:59:59Z", 0.2, 1.5) for model in CODE_FAST),
+    *((model, "2026-05-19T23:59:59Z", 1.25, 2.5) for model in CODE_FAST),
+    *((model, "2026-05-20T00:00:00Z", 1, 2) for model in CODE_FAST),
+]
+
+
+def test_a_retired_model_costs_what_the_one_does_that_answers():
+    lines = [
+        line("x_ai", model, **{f"gen_ai.usage.{side}_tokens": 100_000, "time": time})
+        for model, time, _, _ in HISTORY
+        for side in ("input", "output")
+    ]
+    found = iter(round(amount * 10, 9) for amount in amounts(lines))
+    assert [(*case[:2], next(found), next(found)) for case in HISTORY] == HISTORY
+
+
+SEARCHES = [
+    # model, size of the search context, price of a thousand requests
+    ("sonar", None, 5),
+    ("sonar", "low", 5),
+    ("sonar", "medium", 8),
+    ("sonar", "high", 12),
+    ("sonar-pro", None, 6),
+    ("sonar-pro", "high", 14),
+    ("sonar-reasoning-pro", None, 6),
+]
+
+
+def test_a_search_without_a_size_is_a_small_one():
+    lines = [
+        line(
+            "perplexity",
+            model,
+            **{"tollspan.usage.requests": 1000, "time": TODAY},
+            **({"tollspan.variant": size} if size else {}),
+        )
+        for model, size, _ in SEARCHES
+    ]
+    assert [(*c[:2], a) for c, a in zip(SEARCHES, amounts(lines))] == SEARCHES

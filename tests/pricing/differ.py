@@ -54,7 +54,7 @@ class Reasons:
                     (key[2], value)
                     for key, value in model.merged.era.figures.items()
                     if model.merged.origin.get(key) == {"override"}
-                }
+                } | {(key[2], v) for era in model.given() for key, v in era.figures.items()}
         # (provider, model, bucket) that was left out
         self.left_out = {(item[0], item[1], item[3]) for item in builder.writer.left_out}
         self.closed = set(overrides.closed)

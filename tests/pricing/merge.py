@@ -45,6 +45,7 @@ class Overrides:
         self.gratis = content["free"]
         self.uplifts = content["uplifts"]
         self.currencies = content["currencies"]
+        self.successors = content["successors"]
         self.used = [[] for _ in self.entries]
         self.open = []
         for entry in self.entries:
@@ -52,6 +53,7 @@ class Overrides:
             missing = {"provider", "field", "choice", "count", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
         self.used_free = [0] * len(self.gratis)
+        self.used_successors = [0] * len(self.successors)
 
     def free(self, provider, names):
         """Whether what has no price costs nothing."""
@@ -81,6 +83,9 @@ class Overrides:
         for entry, used in zip(self.gratis, self.used_free):
             if not used:
                 yield f"nothing that has no price: {json.dumps(entry)}"
+        for entry, used in zip(self.successors, self.used_successors):
+            if not used:
+                yield f"no model that another answers for: {json.dumps(entry)}"
 
 
 def matches(pattern, texts):
@@ -109,7 +114,7 @@ class Merger:
         self.agreed = collections.Counter()
 
     def settle(self, provider, names, field, said, conditions):
-        """Return the choice: a source, "none", or a figure as a text."""
+        """Return the choice: a source, "none", a variant's scope, or a figure as a text."""
         texts = {
             source: (
                 price_text(field.rpartition("/")[2], value) if not isinstance(value, str) else value
@@ -193,6 +198,9 @@ class Merger:
             if choice in said:
                 era.figures[key] = said[choice]
                 origin[key] = {choice}
+            elif choice.startswith("variant:"):
+                era.figures[key] = second.figures[choice, 0, key[2]]
+                origin[key] = {"override"}
             elif choice != "none":
                 Decimal(choice)
                 era.figures[key] = figure_of(key[2], choice)

@@ -19,7 +19,16 @@ import names
 import regions
 import rows
 from convert import Conversions
-from merge import GENAI, LITELLM, Merged, Merger, Overrides, field_name
+from merge import (
+    GENAI,
+    LITELLM,
+    Merged,
+    Merger,
+    Overrides,
+    copy_era,
+    field_name,
+    matches,
+)
 from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names, pattern_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +58,18 @@ class Model:
         self.merged = merged
         self.past, self.future = list(past), list(future)
         self.preferred = preferred
+
+    def succeed(self, era):
+        """From the era's day on the names have its prices."""
+        if (self.merged.era.start or "") > era.start:
+            self.past.append(era)
+            return
+        self.past.append(self.merged.era)
+        self.merged = Merged(self.provider, self.merged.names, era, {}, self.merged.settled)
+
+    def given(self):
+        """Eras that neither package has of these names."""
+        return [era for era in (*self.past, self.merged.era) if era.text]
 
     def content(self):
         era = self.merged.era
@@ -88,7 +109,9 @@ class Catalogue:
         for identity in self.genai.providers:
             providers |= set(names.genai_providers(identity))
         for provider in sorted(providers):
-            self.models += distinct(self.provider(provider))
+            models = self.provider(provider)
+            self.succeed(provider, models)
+            self.models += distinct(models)
 
     def eras(self, model, provider):
         """What genai-prices says of a model."""
@@ -188,6 +211,23 @@ class Catalogue:
         # the day from which litellm's price holds is known: until then it is the other's
         (merged.era.start,) = starts
         return merged, [now]
+
+    def succeed(self, provider, models):
+        """Names that another model answers since a day cost what that one does."""
+        for i, entry in enumerate(self.overrides.successors):
+            if entry["provider"] != provider:
+                continue
+            (new,) = [model for model in models if entry["as"] in model.names]
+            for model in models:
+                if any(matches(entry["model"], [name]) for name in model.names):
+                    era = copy_era(new.merged.era)
+                    era.start = entry["start"]
+                    era.text = (
+                        f"{origin_text(new.merged)}, of {entry['as']}, which answers since: "
+                        f"{entry['source']}"
+                    )
+                    model.succeed(era)
+                    self.overrides.used_successors[i] += 1
 
     def leave_out(self, provider, members, merged):
         """Say why names have no row."""
@@ -375,8 +415,8 @@ class Builder:
     def eras(self, model, before):
         """(era, source, checked, end), by start."""
         today = self.overrides.checked
-        text = origin_text(model.merged)
-        dated = [(era, BY[GENAI], today, None) for era in model.past if era.figures]
+        text = model.merged.era.text or origin_text(model.merged)
+        dated = [(era, era.text or BY[GENAI], today, None) for era in model.past if era.figures]
         current = (model.merged.era, text, today, None)
         future = [(era, BY[GENAI], today, None) for era in model.future]
         if not before:

@@ -37,6 +37,7 @@ class Era:
         self.unsaid = set()  # geographies that have a price, but no multiplier
         self.others = {}  # figures that the source contradicts elsewhere
         self.blocked = set()  # (tier, above) of which the source tells standard prices only
+        self.text = None  # a row's source, where it is not the packages that know the model
 
     def bounds(self, scope):
         return {above for s, above, _ in self.figures if s == scope and above}
