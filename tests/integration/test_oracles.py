@@ -327,3 +327,42 @@ def test_a_search_without_a_size_is_a_small_one():
         for model, size, _ in SEARCHES
     ]
     assert [(*c[:2], a) for c, a in zip(SEARCHES, amounts(lines))] == SEARCHES
+
+
+NAMES = [
+    # provider, model, price of a million input tokens: what the providers call their models
+    ("gcp.vertex_ai", "claude-sonnet-4@20250514", 3),
+    ("gcp.vertex_ai", "claude-opus-4@20250514", 15),
+    ("gcp.vertex_ai", "claude-opus-4-1@20250805", 15),
+    ("gcp.vertex_ai", "claude-3-7-sonnet@20250219", 3),
+    ("gcp.vertex_ai", "claude-3-5-sonnet-v2@20241022", 3),
+    ("gcp.vertex_ai", "anthropic/claude-sonnet-4@20250514", 3),
+    ("gcp.vertex_ai", "claude-opus-4-6@default", 5),
+    ("gcp.vertex_ai", "gemini-2.0-flash-001", 0.15),
+    ("gcp.gemini", "gemini-2.0-flash-001", 0.1),
+    ("gcp.gemini", "gemini-1.5-pro-002", 1.25),
+    ("gcp.gemini", "gemini-2.5-pro-preview-06-05", 1.25),
+    ("anthropic", "claude-4-sonnet-20250514", 3),
+    ("anthropic", "claude-haiku-4.5-20251001", 1),
+    ("anthropic", "claude-2.1", 8),
+    ("aws.bedrock", "anthropic.claude-sonnet-4-5-20250929", 3.3),
+    ("aws.bedrock", "global.anthropic.claude-sonnet-4-5-20250929", 3),
+    ("aws.bedrock", "anthropic.claude-opus-4-6", 5.5),
+    ("aws.bedrock", "us.anthropic.claude-opus-4-6", 5.5),
+    ("aws.bedrock", "global.anthropic.claude-opus-4-6", 5),
+    ("aws.bedrock", "in.anthropic.claude-haiku-4-5-20251001-v1:0", 1.1),
+    ("aws.bedrock", "anthropic.claude-3-haiku-20240307-v1:0", 0.25),
+    ("aws.bedrock", "amazon.nova-pro", 0.8),
+    ("aws.bedrock", "us.amazon.nova-pro", 0.8),
+    # what provisioned throughput is bought by: no price of a token
+    ("aws.bedrock", "amazon.nova-lite-v1:0:300k", None),
+]
+
+
+def test_a_model_is_found_by_what_its_provider_calls_it():
+    lines = [
+        line(provider, model, **{"gen_ai.usage.input_tokens": 100_000, "time": TODAY})
+        for provider, model, _ in NAMES
+    ]
+    said = [amount and round(amount * 10, 9) for amount in amounts(lines)]
+    assert [(*name[:2], amount) for name, amount in zip(NAMES, said)] == NAMES

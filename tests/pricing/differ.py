@@ -24,6 +24,7 @@ from pathlib import Path
 import cases
 import figures
 import merge
+import names
 import oracles
 import ratecard
 import usages
@@ -55,6 +56,9 @@ class Reasons:
                     for key, value in model.merged.era.figures.items()
                     if model.merged.origin.get(key) == {"override"}
                 } | {(key[2], v) for era in model.given() for key, v in era.figures.items()}
+        self.snapshots = collections.defaultdict(list)
+        for provider, name in self.litellm.models:
+            self.snapshots[provider, names.undated(name)].append(name)
         # (provider, model, bucket) that was left out
         self.left_out = {(item[0], item[1], item[3]) for item in builder.writer.left_out}
         self.closed = set(overrides.closed)
@@ -79,6 +83,7 @@ class Reasons:
         known = [row["model"], *row.get("aliases", ())]
         for name in list(known):
             known += self.groups.get((row["provider"], name), ())
+            known += self.snapshots[row["provider"], name]
         for name in dict.fromkeys(known):
             era = self.litellm.models.get((row["provider"], name))
             if era:

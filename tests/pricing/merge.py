@@ -52,6 +52,7 @@ class Overrides:
             unknown = entry.keys() - self.KEYS
             missing = {"provider", "field", "choice", "count", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
+        self.listed = [(e["provider"], *pair) for e in content["names"] for pair in e["names"].items()]
         self.used_free = [0] * len(self.gratis)
         self.used_successors = [0] * len(self.successors)
 
@@ -62,6 +63,10 @@ class Overrides:
                 self.used_free[i] += 1
                 return entry
         return None
+
+    def names(self, provider):
+        """Names that a provider has and neither package: name -> the one that is priced."""
+        return {name: of for p, name, of in self.listed if matches(p, [provider])}
 
     def find(self, disagreement):
         for entry, used in zip(self.entries, self.used):

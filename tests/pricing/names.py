@@ -141,6 +141,11 @@ def undated(name):
     return match and match.group(1)
 
 
+def unversioned(provider, name):
+    """What Amazon Bedrock's id of a model is without its version."""
+    return re.sub(r"-v\d+(:\d+)?$", "", name) if provider == "aws.bedrock" else name
+
+
 AWS_GEOGRAPHY = re.compile(r"(us|us-gov|eu|apac|global|jp|au|ca|in|sa|me)\.(?=[^.]+\.)")
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from genai_prices.data import providers
 from genai_prices.types import (
+    ClauseAnd,
     ClauseContains,
+    ClauseEndsWith,
     ClauseEquals,
     ClauseOr,
     ClauseStartsWith,
@@ -192,18 +194,26 @@ def equal_names(model):
 
 
 def clauses(model):
-    return model.match.or_ if isinstance(model.match, ClauseOr) else [model.match]
+    """The clauses of a model's match rule, in whatever they are joined."""
+    todo, found = [model.match], []
+    while todo:
+        clause = todo.pop(0)
+        if isinstance(clause, (ClauseOr, ClauseAnd)):
+            todo = [*(clause.or_ if isinstance(clause, ClauseOr) else clause.and_), *todo]
+        else:
+            found.append(clause)
+    return found
 
 
 def pattern_names(model):
     """What a model's match rule has whole names in, where it lists none: not "name-"."""
-    found = []
-    for clause in clauses(model):
-        if isinstance(clause, ClauseStartsWith):
-            found.append(clause.starts_with)
-        elif isinstance(clause, ClauseContains):
-            found.append(clause.contains)
-    return [name for name in found if name[-1].isalnum()]
+    fields = {
+        ClauseStartsWith: "starts_with",
+        ClauseContains: "contains",
+        ClauseEndsWith: "ends_with",
+    }
+    found = [getattr(c, fields[type(c)]) for c in clauses(model) if type(c) in fields]
+    return [name for name in found if name[0].isalnum() and name[-1].isalnum()]
 
 
 # ---- litellm ----
