@@ -52,7 +52,7 @@ class Overrides:
             unknown = entry.keys() - self.KEYS
             missing = {"provider", "field", "choice", "count", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
-        self.listed = [(e["provider"], *pair) for e in content["names"] for pair in e["names"].items()]
+        self.listed = [(e["provider"], e["names"]) for e in content["names"]]
         self.used_free = [0] * len(self.gratis)
         self.used_successors = [0] * len(self.successors)
 
@@ -66,7 +66,10 @@ class Overrides:
 
     def names(self, provider):
         """Names that a provider has and neither package: name -> the one that is priced."""
-        return {name: of for p, name, of in self.listed if matches(p, [provider])}
+        found = {}
+        for providers, listed in self.listed:
+            found |= listed if matches(providers, [provider]) else {}
+        return found
 
     def find(self, disagreement):
         for entry, used in zip(self.entries, self.used):
@@ -239,7 +242,8 @@ class Merger:
 
     @staticmethod
     def overrule(era, origin, settled, second):
-        """Drop what a source tells alone of which the price of text was found to be another's."""
+        """Drop what a source tells alone of which the price of text was found to be another's, but
+        for a price of audio that the other has for text."""
         choices = {
             entry["choice"]
             for field, entry in settled
@@ -249,7 +253,9 @@ class Merger:
             if not choices - {source}:
                 continue
             for key in [k for k, told in origin.items() if told == {source}]:
-                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled}:
+                text = era.figures.get((*key[:2], key[2].removesuffix("_audio")))
+                same = key[2].endswith("put_audio") and text == era.figures[key]
+                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled} and not same:
                     del era.figures[key], origin[key]
             if source == LITELLM:
                 second.unsaid |= set(second.regions)
