@@ -10,17 +10,23 @@ Names that are neither found nor in the report are printed, and the exit status 
 import argparse
 import collections
 import json
+import re
 import subprocess
 import sys
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
 from genai_prices.data import providers
 
 import names
+import ratecard
 import sources
 
+OVERRIDES = Path(__file__).resolve().parents[2] / "pricing/overrides.json"
 SECTION = "## Models without a price"
+DAYS = ("-20250514", "-2025-05-14", "@20250514")
+UNDATED = re.compile(r"[@:]|-latest$")  # what has no date behind it
 NO_ROW = "no row for this provider and model at that time"
 
 
@@ -36,19 +42,31 @@ def litellm_names():
         yield name.provider, name.model
 
 
+def listed_names():
+    """Provider and name of what pricing/overrides.json adds."""
+    for entry in json.loads(OVERRIDES.read_text())["names"]:
+        listed = entry["provider"]
+        for provider in [listed] if isinstance(listed, str) else listed:
+            yield from ((provider, name) for name in entry["names"])
+
+
 def genai_names():
-    """Provider and name of each model, by its rule where it lists no name."""
-    for provider in providers:
-        for identity in names.genai_providers(provider.id):
-            for model in provider.models:
-                if not names.genai_has(identity, model.id):
-                    continue
-                known = [model.id, *sources.equal_names(model)]
-                found = [n for n in known if model.is_match(n.lower())]
-                found = found or [
-                    n for n in sources.pattern_names(model) if model.is_match(n.lower())
-                ]
-                yield from ((identity, name) for name in found or [model.id])
+    """Provider and name of each model: those listed, those that its rule has, and dated ones."""
+    catalogue = sources.GenaiPrices(date.today())
+    others = [*litellm_names(), *listed_names()]
+    for provider in sorted(p for q in providers for p in names.genai_providers(q.id)):
+        models = catalogue.models(provider)
+        listed = {id(m): [m.id, *sources.equal_names(m)] for m in models}
+        everything = [name for members in listed.values() for name in members]
+        everything += [name for p, name in others if p == provider]
+        for model in models:
+            known = [n for n in sources.pattern_names(model) if ratecard.is_whole(n, everything)]
+            known = [n for n in listed[id(model)] + known if catalogue.find(provider, n) is model]
+            for name in known or [model.id] * (not catalogue.maker(provider, model)):
+                yield provider, name
+                for day in DAYS if not UNDATED.search(name) and not names.undated(name) else ():
+                    if catalogue.find(provider, name + day) is model:
+                        yield provider, name + day
 
 
 def usage(provider, model):
@@ -88,8 +106,11 @@ def main():
     options.add_argument("--tollspan", type=Path, required=True)
     options.add_argument("--report", type=Path, required=True)
     options = options.parse_args()
-    asked = sorted({*litellm_names(), *genai_names()})
+    asked = sorted({*litellm_names(), *genai_names(), *listed_names()})
     reasons = reported(options.report)
+    # of a dated name the report has the one that is not
+    undated = {(p, name): (p, names.undated(name)) for p, name in asked}
+    reasons |= {name: reasons[whole] for name, whole in undated.items() if whole in reasons}
     missing = unknown(options.tollspan, asked)
     counts = collections.Counter(reasons.get(name, "not in the report") for name in missing)
     print(f"{len(asked)} names, {len(asked) - len(missing)} of them in the card")

@@ -24,6 +24,7 @@ from pathlib import Path
 import cases
 import figures
 import merge
+import names
 import oracles
 import ratecard
 import usages
@@ -54,7 +55,10 @@ class Reasons:
                     (key[2], value)
                     for key, value in model.merged.era.figures.items()
                     if model.merged.origin.get(key) == {"override"}
-                }
+                } | {(key[2], v) for era in model.given for key, v in era.figures.items()}
+        self.snapshots = collections.defaultdict(list)
+        for provider, name in self.litellm.models:
+            self.snapshots[provider, names.undated(name)].append(name)
         # (provider, model, bucket) that was left out
         self.left_out = {(item[0], item[1], item[3]) for item in builder.writer.left_out}
         self.closed = set(overrides.closed)
@@ -79,6 +83,7 @@ class Reasons:
         known = [row["model"], *row.get("aliases", ())]
         for name in list(known):
             known += self.groups.get((row["provider"], name), ())
+            known += self.snapshots[row["provider"], name]
         for name in dict.fromkeys(known):
             era = self.litellm.models.get((row["provider"], name))
             if era:
@@ -92,6 +97,8 @@ class Reasons:
         """The class of one bucket's difference, from what made the card."""
         if card is None and rate.kind not in ("direct", "pixel"):
             return "fallback"
+        if usage.provider in names.AZURE and bucket in figures.FEES and not oracle.doubles:
+            return "left out"  # a rule of the package has the maker's price of its own tool
         if card is None:
             return self.withheld(usage, bucket)
         conversion = self.catalogue.conversions.entry(usage.provider)

@@ -45,13 +45,18 @@ class Overrides:
         self.gratis = content["free"]
         self.uplifts = content["uplifts"]
         self.currencies = content["currencies"]
+        self.successors = content["successors"]
+        self.doubted = content["doubted"]
         self.used = [[] for _ in self.entries]
         self.open = []
         for entry in self.entries:
             unknown = entry.keys() - self.KEYS
             missing = {"provider", "field", "choice", "count", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
+        self.listed = [(e["provider"], e["names"]) for e in content["names"]]
         self.used_free = [0] * len(self.gratis)
+        self.used_doubted = [0] * len(self.doubted)
+        self.used_successors = [0] * len(self.successors)
 
     def free(self, provider, names):
         """Whether what has no price costs nothing."""
@@ -60,6 +65,25 @@ class Overrides:
                 self.used_free[i] += 1
                 return entry
         return None
+
+    def doubt(self, provider, names, field):
+        """The reason why a figure that one source tells alone is not taken, or None."""
+        for i, entry in enumerate(self.doubted):
+            if (
+                matches(entry["provider"], [provider])
+                and matches(entry["model"], names)
+                and matches(entry["field"], [field])
+            ):
+                self.used_doubted[i] += 1
+                return {**entry, "choice": "none"}
+        return None
+
+    def names(self, provider):
+        """Names that a provider has and neither package: name -> the one that is priced."""
+        found = {}
+        for providers, listed in self.listed:
+            found |= listed if matches(providers, [provider]) else {}
+        return found
 
     def find(self, disagreement):
         for entry, used in zip(self.entries, self.used):
@@ -81,6 +105,12 @@ class Overrides:
         for entry, used in zip(self.gratis, self.used_free):
             if not used:
                 yield f"nothing that has no price: {json.dumps(entry)}"
+        for entry, used in zip(self.doubted, self.used_doubted):
+            if used != entry["count"]:
+                yield f"doubts {used}, not {entry['count']}: {json.dumps(entry)}"
+        for entry, used in zip(self.successors, self.used_successors):
+            if not used:
+                yield f"no model that another answers for: {json.dumps(entry)}"
 
 
 def matches(pattern, texts):
@@ -109,7 +139,7 @@ class Merger:
         self.agreed = collections.Counter()
 
     def settle(self, provider, names, field, said, conditions):
-        """Return the choice: a source, "none", or a figure as a text."""
+        """Return the choice: a source, "none", a variant's scope, or a figure as a text."""
         texts = {
             source: (
                 price_text(field.rpartition("/")[2], value) if not isinstance(value, str) else value
@@ -155,6 +185,8 @@ class Merger:
         first = copy_era(first)
         second = copy_era(second)
         withheld = set()
+        as_text = second_hand(first, second)
+        second.figures.update(as_text)
         if first.figures and second.figures:
             withheld = self.context(provider, names, first, second, conditions, settled)
         era = Era(first.start)
@@ -176,6 +208,10 @@ class Merger:
             if key[:2] == ("", 0) and sizes and LITELLM not in said:
                 # one price here, and there one for each size
                 said[LITELLM] = ", ".join(sorted(sizes)) + " by variant"
+            doubt = self.overrides.doubt(provider, names, field_name(key)) if len(said) == 1 else None
+            if doubt:
+                settled.append((field_name(key), doubt))
+                continue
             if len(set(said.values())) == 1 and other is None:
                 era.figures[key] = next(iter(said.values()))
                 origin[key] = set(said)
@@ -193,11 +229,15 @@ class Merger:
             if choice in said:
                 era.figures[key] = said[choice]
                 origin[key] = {choice}
+            elif choice.startswith("variant:"):
+                era.figures[key] = second.figures[choice, 0, key[2]]
+                origin[key] = {"override"}
             elif choice != "none":
                 Decimal(choice)
                 era.figures[key] = figure_of(key[2], choice)
                 origin[key] = {"override"}
-        self.overrule(era, origin, settled, second)
+        origin.update({key: {"override"} for key in as_text if key in origin})
+        self.overrule(era, origin, settled, first, second)
         self.gratis(provider, names, era, origin, settled)
         if any("start" in entry for _, entry in settled) and not second.windows:
             # from that day on it is litellm's price, at all hours
@@ -225,18 +265,22 @@ class Merger:
             settled.append(("free", {"choice": entry["source"]}))
 
     @staticmethod
-    def overrule(era, origin, settled, second):
-        """Drop what a source tells alone of which the price of text was found to be another's."""
+    def overrule(era, origin, settled, first, second):
+        """Drop what a source tells alone of which the price of text was found to be another's, but
+        for a price of audio that the other has for text."""
         choices = {
             entry["choice"]
             for field, entry in settled
             if field in ("standard/input", "standard/output")
+            and not close(first, second, ("", 0, field.partition("/")[2]))
         }
         for source in (GENAI, LITELLM):
             if not choices - {source}:
                 continue
             for key in [k for k, told in origin.items() if told == {source}]:
-                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled}:
+                text = era.figures.get((*key[:2], key[2].removesuffix("_audio")))
+                same = key[2].endswith("put_audio") and text == era.figures[key]
+                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled} and not same:
                     del era.figures[key], origin[key]
             if source == LITELLM:
                 second.unsaid |= set(second.regions)
@@ -262,6 +306,23 @@ def cut(short, exact):
         if Fraction(round_digits(number, digits)) == short:
             return True
     return False
+
+
+def second_hand(first, second):
+    """What costs as much as text by a source that multiplied, at what the other has for text."""
+    found = {}
+    for text in (("", 0, "input"), ("", 0, "output")):
+        if close(first, second, text) and first.figures[text] != second.figures[text]:
+            rough, exact = second.figures[text], first.figures[text]
+            same = {k for k, v in second.figures.items() if v == rough} - first.figures.keys()
+            found.update(dict.fromkeys(same, exact))
+    return found
+
+
+def close(first, second, key):
+    """Whether two sources have one price, but for the digits of what one of them multiplied."""
+    both = first.figures.get(key), second.figures.get(key)
+    return None not in both and abs(both[0] - both[1]) * 10_000 < both[0]
 
 
 def copy_era(era):

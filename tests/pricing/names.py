@@ -74,6 +74,11 @@ COMMITMENT = re.compile(r"(?:^|/)\d+-month-commitment/")
 SIZE = re.compile(r"(?:([a-z]+)/)?(\d+)-x-(\d+)/(?:(\d+|max)-steps/)?(?:bedrock/)?(.+)")
 
 
+AZURE = ("azure.ai.openai", "azure.ai.inference")  # two interfaces of one seller
+# Makers whose models cost on Azure what they cost themselves, by a rule of genai-prices.
+RESOLD = {"openai": "OpenAI", "anthropic": "Anthropic", "x-ai": "xAI"}
+
+
 def genai_providers(identity):
     """The names of a provider of genai-prices."""
     return GENAI.get(identity, [identity.lower()])
@@ -83,9 +88,6 @@ def genai_has(provider, model):
     """Whether a model of genai-prices is one of this name, where two names share a provider."""
     if provider == "gcp.gemini":
         return not re.search(r"claude|maas", model)
-    if provider in ("azure.ai.openai", "azure.ai.inference"):
-        openai = re.match(r"(ada|babbage|curie|davinci|o\d|text-embedding)", model)
-        return bool(openai) == (provider == "azure.ai.openai")
     return True
 
 
@@ -161,6 +163,11 @@ def undated(name):
     """The name that a dated snapshot is of, or None."""
     match = SNAPSHOT.fullmatch(name)
     return match and match.group(1)
+
+
+def unversioned(provider, name):
+    """What Amazon Bedrock's id of a model is without its version."""
+    return re.sub(r"-v\d+(:\d+)?$", "", name) if provider == "aws.bedrock" else name
 
 
 AWS_GEOGRAPHY = re.compile(r"(us|us-gov|eu|apac|global|jp|au|ca|in|sa|me)\.(?=[^.]+\.)")

@@ -149,6 +149,8 @@ class GenaiPrices:
         """How this package names a tier of the model, or None where it knows none."""
         if not usage.tier:
             return {}
+        if self.catalogue.maker(usage.provider, model):
+            return None  # of another seller's model it takes no tier
         for variant in model.price_variants or ():
             for key, value in variant.when.items():
                 if value == usage.tier and key != "search_type":

@@ -11,6 +11,7 @@ the exit status is then 1. What the card of before says stays: a price that chan
 import argparse
 import collections
 import json
+import re
 import sys
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,16 @@ import names
 import regions
 import rows
 from convert import Conversions
-from merge import GENAI, LITELLM, Merged, Merger, Overrides, field_name
+from merge import (
+    GENAI,
+    LITELLM,
+    Merged,
+    Merger,
+    Overrides,
+    copy_era,
+    field_name,
+    matches,
+)
 from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names, pattern_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +59,17 @@ class Model:
         self.merged = merged
         self.past, self.future = list(past), list(future)
         self.preferred = preferred
+        self.rule = ""  # by which genai-prices has a price for these names
+        self.given = []  # eras that neither package has of these names
+
+    def succeed(self, era):
+        """From the era's day on the names have its prices."""
+        self.given.append(era)
+        if (self.merged.era.start or "") > era.start:
+            self.past.append(era)
+            return
+        self.past.append(self.merged.era)
+        self.merged = Merged(self.provider, self.merged.names, era, {}, self.merged.settled)
 
     def content(self):
         era = self.merged.era
@@ -88,20 +109,30 @@ class Catalogue:
         for identity in self.genai.providers:
             providers |= set(names.genai_providers(identity))
         for provider in sorted(providers):
-            self.models += distinct(self.provider(provider))
+            models = self.provider(provider)
+            self.succeed(provider, models)
+            self.models += distinct(models, self.has_snapshots)
 
     def eras(self, model, provider):
         """What genai-prices says of a model."""
         eras = self.genai.eras(model, provider)
         return self.conversions.genai(provider, model.id, eras)
 
-    def pattern_names(self, provider, model):
-        """Names of a model that lists none: those of its rule, or its own."""
+    def pattern_names(self, provider, model, known):
+        """Names that a model's rule has, but for what cuts a word of one that is known."""
         found = pattern_names(model)
         if provider == "aws.bedrock":
             found += [f"anthropic.{name}" for name in found if name.startswith("claude-")]
         found = [name for name in found if self.genai.find(provider, name) is model]
-        return found or [model.id] * (self.genai.find(provider, model.id) is None)
+        return [name for name in {n.lower(): n for n in found}.values() if is_whole(name, known)]
+
+    def has_snapshots(self, provider, name):
+        """Whether the name has dated ones beside it by the model's rule: no alias has."""
+        if names.undated(name) or re.search(r"[@:]|-latest$", name):
+            return False
+        model = self.genai.find(provider, name)
+        dated = [name + day for day in ("-20250514", "-2025-05-14", "@20250514")]
+        return model and any(self.genai.find(provider, other) is model for other in dated)
 
     def conditions(self, provider, name, model):
         found = set()
@@ -118,27 +149,36 @@ class Catalogue:
         for name in told:
             lower.setdefault(name.lower(), name)
         named = collections.defaultdict(list)
+        listed = {id(m): [m.id, *equal_names(m)] for m in self.genai.models(provider)}
+        others = self.overrides.names(provider)
+        everything = [*told, *others, *(name for members in listed.values() for name in members)]
         for model in self.genai.models(provider):
-            for name in dict.fromkeys([model.id, *equal_names(model)]):
-                if self.genai.find(provider, name) is model:
-                    named[model.id].append(name)
-            if model.id.startswith(("global.", "regional.")):
-                # two models of one name: what its rule has is what requests have
-                known = self.pattern_names(provider, model)
-                named[model.id] += [n for n in known if n not in named[model.id]]
-            if not named[model.id]:
-                named[model.id] = self.pattern_names(provider, model)
+            members = [n for n in listed[id(model)] if self.genai.find(provider, n) is model]
+            members += self.pattern_names(provider, model, everything)
+            resold = self.genai.maker(provider, model)
+            named[id(model)] = list(dict.fromkeys(members)) or [model.id] * (not resold)
+        for name, known in others.items():
+            if name in told:
+                continue
+            named[id(self.genai.find(provider, known))].append(name)
+            if known in told:
+                lower[name.lower()] = known
         alone = []
         for name in sorted(told):
             model = self.genai.find(provider, name)
             if model is None:
                 alone.append(name)
-            elif name not in named[model.id]:
-                named[model.id].append(name)
+                continue
+            members = [name]
+            short = names.unversioned(provider, name)
+            if short not in told and self.genai.find(provider, short) is model:
+                lower.setdefault(short.lower(), name)
+                members.append(short)
+            named[id(model)] += [n for n in members if n not in named[id(model)]]
         self.counts["names that both know"] += len(told) - len(alone)
         found = []
         for model in self.genai.models(provider):
-            found += self.both(provider, model, named[model.id], told, lower)
+            found += self.both(provider, model, named[id(model)], told, lower)
         for name in alone:
             found.append(self.single(provider, name, told[name]))
         return [m for m in found if m]
@@ -164,6 +204,9 @@ class Catalogue:
         if silent:
             merged = self.merger.merge(provider, silent, now, None, set())
             made.append(Model(provider, merged, past, future, model.id))
+        maker = self.genai.maker(provider, model)
+        for one in made if maker else ():
+            one.rule = f" by its rule that Azure costs what {maker} does"
         found = {}
         for one in made:
             twin = found.setdefault(one.content(), one)
@@ -189,6 +232,23 @@ class Catalogue:
         (merged.era.start,) = starts
         return merged, [now]
 
+    def succeed(self, provider, models):
+        """Names that another model answers since a day cost what that one does."""
+        for i, entry in enumerate(self.overrides.successors):
+            if entry["provider"] != provider:
+                continue
+            (new,) = [model for model in models if entry["as"] in model.names]
+            for model in models:
+                if any(matches(entry["model"], [name]) for name in model.names):
+                    era = copy_era(new.merged.era)
+                    era.start = entry["start"]
+                    era.text = (
+                        f"{origin_text(new.merged)}, of {entry['as']}, which answers since: "
+                        f"{entry['source']}"
+                    )
+                    model.succeed(era)
+                    self.overrides.used_successors[i] += 1
+
     def leave_out(self, provider, members, merged):
         """Say why names have no row."""
         for name in dict.fromkeys(members):
@@ -210,8 +270,16 @@ class Catalogue:
         return Model(provider, merged, preferred=name)
 
 
-def distinct(models):
-    """Each name once, and as a row of its own where another's would be found for it first."""
+def is_whole(name, known):
+    """Whether a name is neither a known one in another case, nor cuts a word of one, or a year."""
+    others = [other for other in known if other != name and other.lower().startswith(name.lower())]
+    cut = any(other[len(name) :][:1].isalnum() or len(other) == len(name) for other in others)
+    return not cut and not re.search(r"-20\d\d$", name)
+
+
+def distinct(models, has_snapshots):
+    """Each name once, and as a row of its own where it can be no alias: another's would be found
+    for it first, or its snapshots would not be found."""
     taken, result = set(), []
     for model in models:
         model.names = [n for n in dict.fromkeys(model.names) if n not in taken]
@@ -229,7 +297,9 @@ def distinct(models):
                 continue
             if names.undated(name) == first:
                 model.names.remove(name)
-            elif any(s != first and s in primary for s in names.stems(model.provider, name)):
+            elif has_snapshots(model.provider, name) or any(
+                s != first and s in primary for s in names.stems(model.provider, name)
+            ):
                 model.names.remove(name)
                 strays.append(name)
         for name in strays:
@@ -255,7 +325,9 @@ def alone(model, members, name):
     group = merged.group
     merged = Merged(model.provider, members, merged.era, merged.origin, merged.settled)
     merged.group = group
-    return Model(model.provider, merged, model.past, model.future, name)
+    other = Model(model.provider, merged, model.past, model.future, name)
+    other.rule, other.given = model.rule, model.given
+    return other
 
 
 # ---- what a row says of where its prices are from ----
@@ -332,9 +404,28 @@ class Builder:
             for name in [row["model"], *row.get("aliases", ())]:
                 self.meaning[row["provider"], name] = row["model"]
         self.used = set()
+        self.moved = {}  # (provider, name) of what were aliases -> the model that has it now
+
+    def build(self, catalogue):
+        owners = {(model.provider, n): model for model in catalogue.models for n in model.names}
+        for model in catalogue.models:
+            name = model.name()
+            known = self.meaning.get((model.provider, name), name)
+            others = owners.get((model.provider, known), model) is not model
+            if others or known != name and names.undated(known) == name:
+                self.moved.update({(model.provider, n): name for n in model.names})
+        for model in catalogue.models:
+            self.add(model)
+        self.finish(catalogue)
 
     def add(self, model):
         provider = model.provider
+        if self.moved.get((provider, model.name())) == model.name():
+            # an alias in the card of before
+            before = self.before[provider, self.meaning[provider, model.name()]]
+            before = [{**row, "model": model.name(), "aliases": []} for row in before]
+            self.write(model, model.names, before)
+            return
         parts = collections.defaultdict(list)
         for name in model.names:
             known = self.meaning.get((provider, name))
@@ -356,6 +447,7 @@ class Builder:
         if name not in members:
             name = min(members, key=lambda n: (len(n), n))
         aliases = {a for row in before for a in row.get("aliases", ())} | set(members)
+        aliases -= {a for a in aliases if self.moved.get((model.provider, a), name) != name}
         aliases = sorted(a for a in aliases if a != name and names.undated(a) != name)
         eras = self.eras(model, before)
         written = []
@@ -375,10 +467,11 @@ class Builder:
     def eras(self, model, before):
         """(era, source, checked, end), by start."""
         today = self.overrides.checked
-        text = origin_text(model.merged)
-        dated = [(era, BY[GENAI], today, None) for era in model.past if era.figures]
+        by = BY[GENAI] + model.rule
+        text = model.merged.era.text or origin_text(model.merged).replace(BY[GENAI], by, 1)
+        dated = [(era, era.text or by, today, None) for era in model.past if era.figures]
         current = (model.merged.era, text, today, None)
-        future = [(era, BY[GENAI], today, None) for era in model.future]
+        future = [(era, by, today, None) for era in model.future]
         if not before:
             return [*dated, current, *future]
         closed = model.provider in self.overrides.closed
@@ -418,7 +511,9 @@ class Builder:
         """Rows of models that neither package knows any more, and the geographies of all."""
         for key, before in self.before.items():
             if key not in self.used:
-                self.rows += before
+                for row in before:
+                    kept = [a for a in row.get("aliases", ()) if (key[0], a) not in self.moved]
+                    self.rows.append({**row, "aliases": kept})
                 self.kept.append(f"{key[0]}/{key[1]}")
         known = {}
         for model in catalogue.models:
@@ -497,9 +592,7 @@ def main():
     overrides = Overrides(options.overrides)
     catalogue = Catalogue(overrides)
     builder = Builder(overrides, rows.Writer(), json.loads(options.base.read_text()))
-    for model in catalogue.models:
-        builder.add(model)
-    builder.finish(catalogue)
+    builder.build(catalogue)
     providers = {row["provider"] for row in builder.rows}
     aliases = names.provider_aliases(catalogue.litellm.identities(), providers)
     head = {"version": overrides.checked, "makers": names.MAKERS, "provider_aliases": aliases}

@@ -215,7 +215,7 @@ def read_row(row):
 def text(card):
     """One row a line; a card's rows by provider, model and start."""
     rows = sorted(card["rows"], key=lambda r: (r["provider"], r["model"], r.get("start", "")))
-    rows = [{key: row[key] for key in KEYS if key in row} for row in rows]
+    rows = [{key: row[key] for key in KEYS if key in row and row[key] != []} for row in rows]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     makers, aliases = json.dumps(card["makers"]), json.dumps(card["provider_aliases"])
     head = f'{{"schema": 1, "version": "{card["version"]}", "makers": {makers},'
