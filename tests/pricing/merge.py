@@ -208,7 +208,9 @@ class Merger:
             if key[:2] == ("", 0) and sizes and LITELLM not in said:
                 # one price here, and there one for each size
                 said[LITELLM] = ", ".join(sorted(sizes)) + " by variant"
-            doubt = self.overrides.doubt(provider, names, field_name(key)) if len(said) == 1 else None
+            doubt = (
+                self.overrides.doubt(provider, names, field_name(key)) if len(said) == 1 else None
+            )
             if doubt:
                 settled.append((field_name(key), doubt))
                 continue
