@@ -56,6 +56,8 @@ def times(rows, name, oracle, now):
         # a Friday and a Saturday of each span
         found = [time + timedelta(days=(4 - time.weekday()) % 7) for time in found]
         found += [time + timedelta(days=1) for time in found]
+        days = {rule["start"] for r in rows for rule in r.get("hours", ()) if "start" in rule}
+        found += [noon(day) for day in sorted(days)]
     return [t.replace(hour=0) + usages.HALF_HOUR * i for t in found for i in range(HALF_HOURS)]
 
 

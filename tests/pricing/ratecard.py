@@ -3,9 +3,11 @@
 """Writes pricing/card.json from genai-prices and litellm; docs/card.md has the format.
 
 usage: ratecard.py [--base CARD] [--out CARD] [--report FILE] [--overrides FILE]
+                   [--additions FILE]
 
 A price on which the two disagree, and that pricing/overrides.json does not settle, is printed, and
-the exit status is then 1. What the card of before says stays: a price that changed is a new row.
+the exit status is then 1; so is an entry of pricing/additions.json whose figure one of them has. What
+the card of before says stays: a price that changed is a new row.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from pathlib import Path
 import names
 import regions
 import rows
+from additions import Additions
 from convert import Conversions
 from merge import (
     GENAI,
@@ -387,8 +390,8 @@ def extend(old, new, closed):
 
 
 class Builder:
-    def __init__(self, overrides, writer, base):
-        self.overrides, self.writer = overrides, writer
+    def __init__(self, overrides, writer, base, additions=None):
+        self.overrides, self.writer, self.additions = overrides, writer, additions
         self.conversions = Conversions(overrides)
         self.rows = []
         self.changes, self.refused, self.kept = [], [], []
@@ -514,7 +517,9 @@ class Builder:
             era = model.merged.era
             for name in model.merged.group + model.names:
                 known[model.provider, name] = era.regions, era.unsaid
+        self.additions.apply(self.rows, catalogue.models)
         regions.assign(self.rows, known, catalogue.litellm.orphans)
+        self.additions.narrow(self.rows)
 
 
 def report(catalogue, builder, size):
@@ -582,17 +587,20 @@ def main():
     options.add_argument("--out", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--report", type=Path, default=ROOT / "build/ratecard-report.txt")
     options.add_argument("--overrides", type=Path, default=ROOT / "pricing/overrides.json")
+    options.add_argument("--additions", type=Path, default=ROOT / "pricing/additions.json")
     options = options.parse_args()
     overrides = Overrides(options.overrides)
     catalogue = Catalogue(overrides)
-    builder = Builder(overrides, rows.Writer(), json.loads(options.base.read_text()))
+    additions = Additions(options.additions)
+    base = additions.strip(json.loads(options.base.read_text()))
+    builder = Builder(overrides, rows.Writer(), base, additions)
     builder.build(catalogue)
     card = rows.text({"version": overrides.checked, "makers": names.MAKERS, "rows": builder.rows})
     options.report.parent.mkdir(parents=True, exist_ok=True)
     lines = list(report(catalogue, builder, len(card.encode())))
     options.report.write_text("\n".join(lines) + "\n")
     errors = [f"not settled: {d}" for d in overrides.open] + list(overrides.errors())
-    errors += catalogue.conversions.errors()
+    errors += [*catalogue.conversions.errors(), *additions.wrong]
     for line in lines[:4] + errors:
         print(line)
     print(
