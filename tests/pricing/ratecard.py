@@ -571,6 +571,9 @@ def report(catalogue, builder, size):
     for (provider, model), why in sorted(unpriced.items()):
         if (provider, model) not in named:
             yield f"{why}: {provider}/{model}"
+    for row in builder.rows:
+        if row.get("end", "9") <= overrides.checked:
+            yield from (f"ended: {row['provider']}/{name}" for name in rows.all_names(row))
     yield ""
     yield "## Figures that no card can say"
     for item in builder.writer.left_out:
