@@ -6,7 +6,7 @@ import json
 import pytest
 
 from conftest import ROOT
-from test_oracles import CARD, amounts, line, ratecard, rows
+from test_oracles import CARD, TODAY, amounts, line, ratecard, rows
 
 ADDITIONS = ROOT / "pricing" / "additions.json"
 COHERE = {
@@ -233,3 +233,28 @@ STORED = [
 def test_a_stored_cache_costs_by_the_hour(model, start, price):
     (row,) = [r for r in rows(CARD, "gcp.gemini", model) if r.get("start") == start]
     assert row["prices"]["cache_storage"] == {"price": price, "per": 1_000_000 * 3600}
+
+
+CONTRADICTED = [
+    # provider, model, price of a million tokens of input, of cached input: what both say of it
+    ("x_ai", "grok-latest", 2, None),
+    ("x_ai", "grok-4.7", 2, 0.5),
+    ("x_ai", "grok-4.5", 2, 0.3),
+    ("aws.bedrock", "claude-sonnet-latest", 2, 0.1),
+    ("aws.bedrock", "gpt-sol-latest", 2, 0.1),
+]
+
+
+def test_an_alias_of_two_models_has_no_price_in_which_they_differ_but_as_settled():
+    lines = [
+        line(
+            provider,
+            model,
+            **{"gen_ai.usage.input_tokens": MILLION, "time": TODAY},
+            **({"gen_ai.usage.cache_read.input_tokens": MILLION} if cached else {}),
+        )
+        for provider, model, _, _ in CONTRADICTED
+        for cached in (False, True)
+    ]
+    found = iter([amount and round(amount * 10, 9) for amount in amounts(lines)])
+    assert [(*case[:2], next(found), next(found)) for case in CONTRADICTED] == CONTRADICTED

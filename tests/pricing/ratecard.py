@@ -103,6 +103,7 @@ class Catalogue:
         today = date.fromisoformat(overrides.checked)
         self.overrides = overrides
         self.genai, self.litellm = GenaiPrices(today), Litellm()
+        self.contradicted_aliases()
         self.conversions = Conversions(overrides)
         self.conversions.litellm(self.litellm.models)
         self.merger = Merger(overrides)
@@ -116,6 +117,32 @@ class Catalogue:
             models = self.provider(provider)
             self.succeed(provider, models)
             self.models += distinct(models, self.has_snapshots)
+
+    def contradicted_aliases(self):
+        """An alias that genai-prices has of another model, or litellm of two that differ in price,
+        is a model of that name: of the global one's figures what the others say too."""
+        targets = collections.defaultdict(list)
+        for (provider, model), aliases in self.litellm.aliases.items():
+            for alias in aliases:
+                targets[provider, alias].append(model)
+        for (provider, alias), models in targets.items():
+            own = self.genai.find(provider, alias)
+            models.sort(key=lambda m: (not m.startswith("global."), m))
+            eras = [self.litellm.models[provider, model] for model in models]
+            other = own and any(self.genai.find(provider, model) is not own for model in models)
+            told = [(era.figures, era.others) for era in eras]
+            if not other and all(figures == told[0] for figures in told):
+                continue
+            era = self.litellm.models[provider, alias] = copy_era(eras[0])
+            if other:
+                # of which model the tiers are is not known
+                era.figures = {key: v for key, v in era.figures.items() if not key[0]}
+            for second in eras[1:]:
+                for said in (second.figures, second.others):
+                    both = era.figures.keys() & said.keys()
+                    era.others |= {k: said[k] for k in both if said[k] != era.figures[k]}
+            for model in models:
+                self.litellm.aliases[provider, model].remove(alias)
 
     def eras(self, model, provider):
         """What genai-prices says of a model."""
@@ -495,6 +522,9 @@ class Builder:
             self.refused += [(model.provider, before[0]["model"], key) for key in refused]
             source = last[1]
             if not closed:
+                withheld = {field for field, e in model.merged.settled if e["choice"] == "none"}
+                for key in [k for k in last[0].figures if field_name(k) in withheld]:
+                    del last[0].figures[key]
                 source, checked = text, today
             elif added and not source.endswith(BY[LITELLM]):
                 source = f"{source}; {fields_text(added)} by {BY[LITELLM]}"[:SOURCE_MAX]
