@@ -123,7 +123,7 @@ class Catalogue:
         is a model of that name: of the global one's figures what the others say too."""
         targets = collections.defaultdict(list)
         for (provider, model), aliases in self.litellm.aliases.items():
-            for alias in aliases:
+            for alias in dict.fromkeys(aliases):
                 targets[provider, alias].append(model)
         for (provider, alias), models in targets.items():
             own = self.genai.find(provider, alias)
@@ -142,7 +142,8 @@ class Catalogue:
                     both = era.figures.keys() & said.keys()
                     era.others |= {k: said[k] for k in both if said[k] != era.figures[k]}
             for model in models:
-                self.litellm.aliases[provider, model].remove(alias)
+                rest = [name for name in self.litellm.aliases[provider, model] if name != alias]
+                self.litellm.aliases[provider, model] = rest
 
     def eras(self, model, provider):
         """What genai-prices says of a model."""
