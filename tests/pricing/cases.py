@@ -11,6 +11,7 @@ from usages import INPUT, OUTPUT, Usage
 SMALL = 1000  # input tokens of a request that is not long
 PART = 3
 HALF_HOURS = 48
+SECOND = timedelta(seconds=1)
 
 
 def cases(card, oracle):
@@ -40,25 +41,30 @@ def row_at(rows, time):
 
 
 def times(rows, name, oracle, now):
-    """A time of each span in which neither changes, and each half hour where prices have hours."""
-    if oracle.today_only:
-        found = [now]
-    else:
+    """The first second of each span in which neither changes and the last one of that before, and
+    each half hour where prices have hours."""
+    marks = []
+    if not oracle.today_only:
         days = {row[key] for row in rows for key in ("start", "end") if key in row}
         days |= oracle.days(rows[0]["provider"], name)
-        marks = sorted(noon(day) for day in days if day > usages.EPOCH.date().isoformat())
-        found = [usages.EPOCH.replace(hour=12), *marks, now]
         last = usages.EPOCH + timedelta(days=usages.DAYS)
-        found = [time for time in dict.fromkeys(found) if time < last]
+        begun = [noon(day) for day in sorted(days) if day > usages.EPOCH.date().isoformat()]
+        marks = [time for time in begun if time < last]
+    found = [now] if oracle.today_only else [usages.EPOCH.replace(hour=12), now]
+    for time in marks:
+        found += [time.replace(hour=0) - SECOND, time.replace(hour=0)]
     if not any("hours" in row for row in rows) and not oracle.has_hours(rows[0]["provider"], name):
-        return found
+        return list(dict.fromkeys(found))
+    spans = [now]
     if not oracle.today_only:
         # a Friday and a Saturday of each span
-        found = [time + timedelta(days=(4 - time.weekday()) % 7) for time in found]
-        found += [time + timedelta(days=1) for time in found]
+        spans = [usages.EPOCH.replace(hour=12), *marks, now]
+        spans = [time + timedelta(days=(4 - time.weekday()) % 7) for time in spans]
+        spans += [time + timedelta(days=1) for time in spans]
         days = {rule["start"] for r in rows for rule in r.get("hours", ()) if "start" in rule}
-        found += [noon(day) for day in sorted(days)]
-    return [t.replace(hour=0) + usages.HALF_HOUR * i for t in found for i in range(HALF_HOURS)]
+        spans += [noon(day) for day in sorted(days)]
+    found += [t.replace(hour=0) + usages.HALF_HOUR * i for t in spans for i in range(HALF_HOURS)]
+    return list(dict.fromkeys(found))
 
 
 def lengths(row, name, oracle):

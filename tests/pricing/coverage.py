@@ -56,13 +56,13 @@ def genai_names():
     others = [*litellm_names(), *listed_names()]
     for provider in sorted(p for q in providers for p in names.genai_providers(q.id)):
         models = catalogue.models(provider)
-        listed = {m.id: [m.id, *sources.equal_names(m)] for m in models}
+        listed = {id(m): [m.id, *sources.equal_names(m)] for m in models}
         everything = [name for members in listed.values() for name in members]
         everything += [name for p, name in others if p == provider]
         for model in models:
             known = [n for n in sources.pattern_names(model) if ratecard.is_whole(n, everything)]
-            known = [n for n in listed[model.id] + known if catalogue.find(provider, n) is model]
-            for name in known or [model.id]:
+            known = [n for n in listed[id(model)] + known if catalogue.find(provider, n) is model]
+            for name in known or [model.id] * (not catalogue.maker(provider, model)):
                 yield provider, name
                 for day in DAYS if not UNDATED.search(name) and not names.undated(name) else ():
                     if catalogue.find(provider, name + day) is model:
@@ -109,7 +109,8 @@ def main():
     asked = sorted({*litellm_names(), *genai_names(), *listed_names()})
     reasons = reported(options.report)
     # of a dated name the report has the one that is not
-    reasons |= {n: reasons[whole] for n in asked if (whole := (n[0], names.undated(n[1]))) in reasons}
+    undated = {(p, name): (p, names.undated(name)) for p, name in asked}
+    reasons |= {name: reasons[whole] for name, whole in undated.items() if whole in reasons}
     missing = unknown(options.tollspan, asked)
     counts = collections.Counter(reasons.get(name, "not in the report") for name in missing)
     print(f"{len(asked)} names, {len(asked) - len(missing)} of them in the card")

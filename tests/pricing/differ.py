@@ -56,7 +56,7 @@ class Reasons:
                     (key[2], value)
                     for key, value in model.merged.era.figures.items()
                     if model.merged.origin.get(key) == {"override"}
-                } | {(key[2], v) for era in model.given() for key, v in era.figures.items()}
+                } | {(key[2], v) for era in model.given for key, v in era.figures.items()}
         self.snapshots = collections.defaultdict(list)
         for provider, name in self.litellm.models:
             self.snapshots[provider, names.undated(name)].append(name)
@@ -102,6 +102,8 @@ class Reasons:
             return "added"
         if card is None and rate.kind not in ("direct", "pixel"):
             return "fallback"
+        if usage.provider in names.AZURE and bucket in figures.FEES and not oracle.doubles:
+            return "left out"  # a rule of the package has the maker's price of its own tool
         if card is None:
             return self.withheld(usage, bucket)
         conversion = self.catalogue.conversions.entry(usage.provider)

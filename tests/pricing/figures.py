@@ -86,6 +86,14 @@ def part_of(value):
     return None
 
 
+def rounded(exact_value, short):
+    """Whether a figure is another to its own last digit."""
+    unit = Fraction(1)
+    while (short / unit).denominator != 1:
+        unit /= 10
+    return abs(exact_value - short) <= unit / 2
+
+
 def round_digits(value, digits):
     return Decimal(f"{value:.{digits - 1}e}")
 

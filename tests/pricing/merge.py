@@ -46,14 +46,16 @@ class Overrides:
         self.uplifts = content["uplifts"]
         self.currencies = content["currencies"]
         self.successors = content["successors"]
+        self.doubted = content["doubted"]
         self.used = [[] for _ in self.entries]
         self.open = []
         for entry in self.entries:
             unknown = entry.keys() - self.KEYS
             missing = {"provider", "field", "choice", "count", "reason", "source"} - entry.keys()
             assert not unknown and not missing, f"{path}: {entry}: {unknown or missing}"
-        self.listed = [(e["provider"], *pair) for e in content["names"] for pair in e["names"].items()]
+        self.listed = [(e["provider"], e["names"]) for e in content["names"]]
         self.used_free = [0] * len(self.gratis)
+        self.used_doubted = [0] * len(self.doubted)
         self.used_successors = [0] * len(self.successors)
 
     def free(self, provider, names):
@@ -64,9 +66,24 @@ class Overrides:
                 return entry
         return None
 
+    def doubt(self, provider, names, field):
+        """The reason why a figure that one source tells alone is not taken, or None."""
+        for i, entry in enumerate(self.doubted):
+            if (
+                matches(entry["provider"], [provider])
+                and matches(entry["model"], names)
+                and matches(entry["field"], [field])
+            ):
+                self.used_doubted[i] += 1
+                return {**entry, "choice": "none"}
+        return None
+
     def names(self, provider):
         """Names that a provider has and neither package: name -> the one that is priced."""
-        return {name: of for p, name, of in self.listed if matches(p, [provider])}
+        found = {}
+        for providers, listed in self.listed:
+            found |= listed if matches(providers, [provider]) else {}
+        return found
 
     def find(self, disagreement):
         for entry, used in zip(self.entries, self.used):
@@ -88,6 +105,9 @@ class Overrides:
         for entry, used in zip(self.gratis, self.used_free):
             if not used:
                 yield f"nothing that has no price: {json.dumps(entry)}"
+        for entry, used in zip(self.doubted, self.used_doubted):
+            if used != entry["count"]:
+                yield f"doubts {used}, not {entry['count']}: {json.dumps(entry)}"
         for entry, used in zip(self.successors, self.used_successors):
             if not used:
                 yield f"no model that another answers for: {json.dumps(entry)}"
@@ -165,6 +185,8 @@ class Merger:
         first = copy_era(first)
         second = copy_era(second)
         withheld = set()
+        as_text = second_hand(first, second)
+        second.figures.update(as_text)
         if first.figures and second.figures:
             withheld = self.context(provider, names, first, second, conditions, settled)
         era = Era(first.start)
@@ -186,6 +208,12 @@ class Merger:
             if key[:2] == ("", 0) and sizes and LITELLM not in said:
                 # one price here, and there one for each size
                 said[LITELLM] = ", ".join(sorted(sizes)) + " by variant"
+            doubt = (
+                self.overrides.doubt(provider, names, field_name(key)) if len(said) == 1 else None
+            )
+            if doubt:
+                settled.append((field_name(key), doubt))
+                continue
             if len(set(said.values())) == 1 and other is None:
                 era.figures[key] = next(iter(said.values()))
                 origin[key] = set(said)
@@ -210,7 +238,8 @@ class Merger:
                 Decimal(choice)
                 era.figures[key] = figure_of(key[2], choice)
                 origin[key] = {"override"}
-        self.overrule(era, origin, settled, second)
+        origin.update({key: {"override"} for key in as_text if key in origin})
+        self.overrule(era, origin, settled, first, second)
         self.gratis(provider, names, era, origin, settled)
         if any("start" in entry for _, entry in settled) and not second.windows:
             # from that day on it is litellm's price, at all hours
@@ -238,18 +267,22 @@ class Merger:
             settled.append(("free", {"choice": entry["source"]}))
 
     @staticmethod
-    def overrule(era, origin, settled, second):
-        """Drop what a source tells alone of which the price of text was found to be another's."""
+    def overrule(era, origin, settled, first, second):
+        """Drop what a source tells alone of which the price of text was found to be another's, but
+        for a price of audio that the other has for text."""
         choices = {
             entry["choice"]
             for field, entry in settled
             if field in ("standard/input", "standard/output")
+            and not close(first, second, ("", 0, field.partition("/")[2]))
         }
         for source in (GENAI, LITELLM):
             if not choices - {source}:
                 continue
             for key in [k for k, told in origin.items() if told == {source}]:
-                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled}:
+                text = era.figures.get((*key[:2], key[2].removesuffix("_audio")))
+                same = key[2].endswith("put_audio") and text == era.figures[key]
+                if key[2] in TOKENS and field_name(key) not in {f for f, _ in settled} and not same:
                     del era.figures[key], origin[key]
             if source == LITELLM:
                 second.unsaid |= set(second.regions)
@@ -275,6 +308,23 @@ def cut(short, exact):
         if Fraction(round_digits(number, digits)) == short:
             return True
     return False
+
+
+def second_hand(first, second):
+    """What costs as much as text by a source that multiplied, at what the other has for text."""
+    found = {}
+    for text in (("", 0, "input"), ("", 0, "output")):
+        if close(first, second, text) and first.figures[text] != second.figures[text]:
+            rough, exact = second.figures[text], first.figures[text]
+            same = {k for k, v in second.figures.items() if v == rough} - first.figures.keys()
+            found.update(dict.fromkeys(same, exact))
+    return found
+
+
+def close(first, second, key):
+    """Whether two sources have one price, but for the digits of what one of them multiplied."""
+    both = first.figures.get(key), second.figures.get(key)
+    return None not in both and abs(both[0] - both[1]) * 10_000 < both[0]
 
 
 def copy_era(era):

@@ -74,6 +74,11 @@ COMMITMENT = re.compile(r"(?:^|/)\d+-month-commitment/")
 SIZE = re.compile(r"(?:([a-z]+)/)?(\d+)-x-(\d+)/(?:(\d+|max)-steps/)?(?:bedrock/)?(.+)")
 
 
+AZURE = ("azure.ai.openai", "azure.ai.inference")  # two interfaces of one seller
+# Makers whose models cost on Azure what they cost themselves, by a rule of genai-prices.
+RESOLD = {"openai": "OpenAI", "anthropic": "Anthropic", "x-ai": "xAI"}
+
+
 def genai_providers(identity):
     """The names of a provider of genai-prices."""
     return GENAI.get(identity, [identity.lower()])
@@ -83,9 +88,6 @@ def genai_has(provider, model):
     """Whether a model of genai-prices is one of this name, where two names share a provider."""
     if provider == "gcp.gemini":
         return not re.search(r"claude|maas", model)
-    if provider in ("azure.ai.openai", "azure.ai.inference"):
-        openai = re.match(r"(ada|babbage|curie|davinci|o\d|text-embedding)", model)
-        return bool(openai) == (provider == "azure.ai.openai")
     return True
 
 

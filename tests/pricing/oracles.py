@@ -149,6 +149,8 @@ class GenaiPrices:
         """How this package names a tier of the model, or None where it knows none."""
         if not usage.tier:
             return {}
+        if self.catalogue.maker(usage.provider, model):
+            return None  # of another seller's model it takes no tier
         for variant in model.price_variants or ():
             for key, value in variant.when.items():
                 if value == usage.tier and key != "search_type":
@@ -309,6 +311,7 @@ class Litellm:
     def __init__(self, today):
         self.catalogue = sources.Litellm()
         self.today = today
+        self.lengths = {}  # of requests, at which an entry's prices change
         self.variants = {}  # (provider, model, variant) -> key
         for key, fields in self.catalogue.table.items():
             if "litellm_provider" in fields and key != "sample_spec":
@@ -332,14 +335,19 @@ class Litellm:
 
     def bounds(self, provider, name):
         """The lengths at which prices change."""
-        fields = self.catalogue.table.get(self.catalogue.keys.get((provider, name)), {})
-        found = {
-            int(match.group(1)) * 1000
-            for field in fields
-            if (match := sources.re.search(r"_above_(\d+)k_tokens", field))
-        }
+        key = self.catalogue.keys.get((provider, name))
+        if key is None:
+            return set()
+        fields = self.catalogue.table[key]
         ranges = [r["range"] for r in fields.get("tiered_pricing") or () if "range" in r]
-        return found | {int(start) for start, *_ in ranges if start}
+        return self.steps(key) | {int(start) for start, *_ in ranges if start}
+
+    def steps(self, key):
+        """The lengths that the fields of an entry have in their names."""
+        if key not in self.lengths:
+            found = [sources.re.search(r"_above_(\d+)k_", f) for f in self.catalogue.table[key]]
+            self.lengths[key] = {int(match.group(1)) * 1000 for match in found if match}
+        return self.lengths[key]
 
     def bare(self, key):
         """A key without its provider, which litellm puts before it."""
@@ -548,13 +556,9 @@ class Litellm:
         told = value is not None
         if value is None:
             value = fields.get(base)
-        total = usage.sum(INPUT)
         inclusive = usage.provider == "x_ai"
-        bounds = {
-            int(match.group(1)) * 1000
-            for field in fields
-            if (match := sources.re.search(r"_above_(\d+)k_tokens", field))
-        }
+        bounds = self.steps(self.key(usage))
+        total = usage.sum(INPUT) if bounds else 0
         for bound in sorted(bounds):
             if total > bound or inclusive and total == bound:
                 if base in self.FLAT:

@@ -62,18 +62,17 @@ class Model:
         self.merged = merged
         self.past, self.future = list(past), list(future)
         self.preferred = preferred
+        self.rule = ""  # by which genai-prices has a price for these names
+        self.given = []  # eras that neither package has of these names
 
     def succeed(self, era):
         """From the era's day on the names have its prices."""
+        self.given.append(era)
         if (self.merged.era.start or "") > era.start:
             self.past.append(era)
             return
         self.past.append(self.merged.era)
         self.merged = Merged(self.provider, self.merged.names, era, {}, self.merged.settled)
-
-    def given(self):
-        """Eras that neither package has of these names."""
-        return [era for era in (*self.past, self.merged.era) if era.text]
 
     def content(self):
         era = self.merged.era
@@ -181,17 +180,18 @@ class Catalogue:
         for name in told:
             lower.setdefault(name.lower(), name)
         named = collections.defaultdict(list)
-        listed = {m.id: [m.id, *equal_names(m)] for m in self.genai.models(provider)}
+        listed = {id(m): [m.id, *equal_names(m)] for m in self.genai.models(provider)}
         others = self.overrides.names(provider)
         everything = [*told, *others, *(name for members in listed.values() for name in members)]
         for model in self.genai.models(provider):
-            members = [n for n in listed[model.id] if self.genai.find(provider, n) is model]
+            members = [n for n in listed[id(model)] if self.genai.find(provider, n) is model]
             members += self.pattern_names(provider, model, everything)
-            named[model.id] = list(dict.fromkeys(members)) or [model.id]
+            resold = self.genai.maker(provider, model)
+            named[id(model)] = list(dict.fromkeys(members)) or [model.id] * (not resold)
         for name, known in others.items():
             if name in told:
                 continue
-            named[self.genai.find(provider, known).id].append(name)
+            named[id(self.genai.find(provider, known))].append(name)
             if known in told:
                 lower[name.lower()] = known
         alone = []
@@ -205,11 +205,11 @@ class Catalogue:
             if short not in told and self.genai.find(provider, short) is model:
                 lower.setdefault(short.lower(), name)
                 members.append(short)
-            named[model.id] += [n for n in members if n not in named[model.id]]
+            named[id(model)] += [n for n in members if n not in named[id(model)]]
         self.counts["names that both know"] += len(told) - len(alone)
         found = []
         for model in self.genai.models(provider):
-            found += self.both(provider, model, named[model.id], told, lower)
+            found += self.both(provider, model, named[id(model)], told, lower)
         for name in alone:
             found.append(self.single(provider, name, told[name]))
         return [m for m in found if m]
@@ -235,6 +235,9 @@ class Catalogue:
         if silent:
             merged = self.merger.merge(provider, silent, now, None, set())
             made.append(Model(provider, merged, past, future, model.id))
+        maker = self.genai.maker(provider, model)
+        for one in made if maker else ():
+            one.rule = f" by its rule that Azure costs what {maker} does"
         found = {}
         for one in made:
             twin = found.setdefault(one.content(), one)
@@ -353,7 +356,9 @@ def alone(model, members, name):
     group = merged.group
     merged = Merged(model.provider, members, merged.era, merged.origin, merged.settled)
     merged.group = group
-    return Model(model.provider, merged, model.past, model.future, name)
+    other = Model(model.provider, merged, model.past, model.future, name)
+    other.rule, other.given = model.rule, model.given
+    return other
 
 
 # ---- what a row says of where its prices are from ----
@@ -493,10 +498,11 @@ class Builder:
     def eras(self, model, before):
         """(era, source, checked, end), by start."""
         today = self.overrides.checked
-        text = model.merged.era.text or origin_text(model.merged)
-        dated = [(era, era.text or BY[GENAI], today, None) for era in model.past if era.figures]
+        by = BY[GENAI] + model.rule
+        text = model.merged.era.text or origin_text(model.merged).replace(BY[GENAI], by, 1)
+        dated = [(era, era.text or by, today, None) for era in model.past if era.figures]
         current = (model.merged.era, text, today, None)
-        future = [(era, BY[GENAI], today, None) for era in model.future]
+        future = [(era, by, today, None) for era in model.future]
         if not before:
             return [*dated, current, *future]
         closed = model.provider in self.overrides.closed

@@ -75,6 +75,7 @@ class Geography:
         rule = {
             "anthropic": self.anthropic,
             "aws.bedrock": self.bedrock,
+            "azure.ai.inference": lambda row, found, unsaid: with_global(found),
             "azure.ai.openai": lambda row, found, unsaid: with_global(found),
             "gcp.vertex_ai": self.vertex,
             "openai": self.openai,

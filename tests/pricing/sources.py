@@ -23,7 +23,7 @@ from genai_prices.types import (
 )
 
 import names
-from figures import TOKENS, exact, of_pixels, period
+from figures import FEES, TOKENS, exact, of_pixels, period, rounded
 
 VERSIONS = {name: importlib.metadata.version(name) for name in ("genai-prices", "litellm")}
 
@@ -148,6 +148,11 @@ class GenaiPrices:
             # of what was over the tiers of its last day
             last = days[i + 1] - timedelta(days=1) if i < now else max(days[i], self.today)
             self.read_variants(model, provider, era, last)
+            maker = self.maker(provider, model)
+            for key in list(era.figures) if maker else ():
+                # what tiers and tools cost is the seller's own
+                if key[0] or key[2] in FEES and maker != "Anthropic":
+                    del era.figures[key]
         return found[:now], found[now], found[now + 1 :]
 
     def read_peaks(self, peaks, whose, era):
@@ -169,7 +174,14 @@ class GenaiPrices:
 
     def models(self, provider):
         source = self.providers.get(names.genai_identity(provider))
-        return [m for m in source.models if names.genai_has(provider, m.id)] if source else []
+        own = [m for m in source.models if names.genai_has(provider, m.id)] if source else []
+        resold = names.RESOLD if provider in names.AZURE else ()
+        return own + [m for maker in resold for m in self.providers[maker].models]
+
+    def maker(self, provider, model):
+        """Whose model it is that the provider sells at its maker's price, or None."""
+        makers = names.RESOLD.items() if provider in names.AZURE else ()
+        return next((name for p, name in makers if model in self.providers[p].models), None)
 
     def find(self, provider, name):
         """The model that a name means, or None."""
@@ -294,6 +306,16 @@ class Entry:
         return [field for field, value in self.fields.items() if "cost" in field and value]
 
 
+def common_ratio(pairs):
+    """What all prices are multiplied with but for rounding, as at least two are not; or None."""
+    ratios = collections.Counter(other / own for own, other in pairs)
+    for ratio, count in ratios.most_common():
+        fit = len(ratios) == 1 or count > 1 and (ratio * 10**6).denominator == 1
+        if fit and all(rounded(own * ratio, other) for own, other in pairs):
+            return ratio
+    return None
+
+
 class Litellm:
     def __init__(self):
         folder = Path(find_spec("litellm").submodule_search_locations[0])
@@ -348,6 +370,16 @@ class Litellm:
                 if (name.provider, alias.model) not in self.models:
                     self.aliases[name.provider, name.model].append(alias.model)
 
+        self.share()
+
+    def share(self):
+        """What is sold by one interface of a seller and not by the other is by both."""
+        for one, other in (names.AZURE, names.AZURE[::-1]):
+            for known in (self.models, self.keys, self.unpriced, self.aliases, self.orphans):
+                for (provider, model), value in list(known.items()):
+                    if provider == one:
+                        known.setdefault((other, model), value)
+
     def add(self, provider, model, era):
         known = self.models.setdefault((provider, model), Era())
         for figure, value in era.figures.items():
@@ -365,10 +397,11 @@ class Litellm:
             self.add(provider, model, era)
             return
         both = standard.figures.keys() & era.figures.keys() if standard else ()
-        ratios = {era.figures[k] / standard.figures[k] for k in both if k[2] in TOKENS}
+        pairs = [(standard.figures[k], era.figures[k]) for k in both if k[2] in TOKENS]
         if not era.figures:
             return
-        if len(ratios) == 1 and (ratio := ratios.pop()) * 10**6 == int(ratio * 10**6):
+        ratio = common_ratio(pairs)
+        if ratio and ratio * 10**6 == int(ratio * 10**6):
             standard.regions.setdefault(region, ratio)
         else:
             self.regional.append((provider, model, region))

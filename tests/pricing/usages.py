@@ -64,7 +64,10 @@ class Usage:
         self.time, self.quantities = time, quantities
 
     def sum(self, buckets):
-        return sum(self.quantities.get(bucket, 0) for bucket in buckets)
+        total = 0
+        for bucket in buckets:
+            total += self.quantities.get(bucket, 0)
+        return total
 
     def query(self):
         """A line for --stdin: totals include their parts there."""
