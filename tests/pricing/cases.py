@@ -61,6 +61,8 @@ def times(rows, name, oracle, now):
         spans = [usages.EPOCH.replace(hour=12), *marks, now]
         spans = [time + timedelta(days=(4 - time.weekday()) % 7) for time in spans]
         spans += [time + timedelta(days=1) for time in spans]
+        days = {rule["start"] for r in rows for rule in r.get("hours", ()) if "start" in rule}
+        spans += [noon(day) for day in sorted(days)]
     found += [t.replace(hour=0) + usages.HALF_HOUR * i for t in spans for i in range(HALF_HOURS)]
     return list(dict.fromkeys(found))
 

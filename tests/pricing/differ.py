@@ -21,6 +21,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+import additions
 import cases
 import figures
 import merge
@@ -62,6 +63,7 @@ class Reasons:
         # (provider, model, bucket) that was left out
         self.left_out = {(item[0], item[1], item[3]) for item in builder.writer.left_out}
         self.closed = set(overrides.closed)
+        self.additions = additions.Additions(ROOT / "pricing/additions.json")
 
     def told(self, usage, bucket, card, scopes=None):
         """Whether a package has the card's figure for the bucket and tier, of a name of the row."""
@@ -95,6 +97,9 @@ class Reasons:
 
     def of(self, oracle, usage, bucket, card, rate):
         """The class of one bucket's difference, from what made the card."""
+        told = card is not None or rate.kind in ("direct", "pixel")
+        if told and self.additions.explains(usage, bucket, card):
+            return "added"
         if card is None and rate.kind not in ("direct", "pixel"):
             return "fallback"
         if usage.provider in names.AZURE and bucket in figures.FEES and not oracle.doubles:

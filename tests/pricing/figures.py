@@ -49,12 +49,14 @@ PER = {
     "characters": [1_000_000],
     "web_search": [1000],
     "file_search": [1000],
+    "code_execution": [1000],
     "web_fetch": [1, 1000],
     "grounding": [1000],
     "pages": [1000],
     "requests": [1000],
     "search_units": [1000],
     "images": [1, 1000],
+    "cache_storage": [3_600_000_000],  # a million tokens for an hour
 }
 PARTS = (1, 3, 6, 7, 9)  # a price that has no end may have one for so many units
 DOUBLE_DIGITS = 15  # decimal digits that a double always holds

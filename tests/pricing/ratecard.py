@@ -3,9 +3,11 @@
 """Writes pricing/card.json from genai-prices and litellm; docs/card.md has the format.
 
 usage: ratecard.py [--base CARD] [--out CARD] [--report FILE] [--overrides FILE]
+                   [--additions FILE]
 
 A price on which the two disagree, and that pricing/overrides.json does not settle, is printed, and
-the exit status is then 1. What the card of before says stays: a price that changed is a new row.
+the exit status is then 1; so is an entry of pricing/additions.json whose figure one of them has. What
+the card of before says stays: a price that changed is a new row.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from pathlib import Path
 import names
 import regions
 import rows
+from additions import Additions
 from convert import Conversions
 from merge import (
     GENAI,
@@ -99,6 +102,7 @@ class Catalogue:
         today = date.fromisoformat(overrides.checked)
         self.overrides = overrides
         self.genai, self.litellm = GenaiPrices(today), Litellm()
+        self.contradicted_aliases()
         self.conversions = Conversions(overrides)
         self.conversions.litellm(self.litellm.models)
         self.merger = Merger(overrides)
@@ -112,6 +116,33 @@ class Catalogue:
             models = self.provider(provider)
             self.succeed(provider, models)
             self.models += distinct(models, self.has_snapshots)
+
+    def contradicted_aliases(self):
+        """An alias that genai-prices has of another model, or litellm of two that differ in price,
+        is a model of that name: of the global one's figures what the others say too."""
+        targets = collections.defaultdict(list)
+        for (provider, model), aliases in self.litellm.aliases.items():
+            for alias in dict.fromkeys(aliases):
+                targets[provider, alias].append(model)
+        for (provider, alias), models in targets.items():
+            own = self.genai.find(provider, alias)
+            models.sort(key=lambda m: (not m.startswith("global."), m))
+            eras = [self.litellm.models[provider, model] for model in models]
+            other = own and any(self.genai.find(provider, model) is not own for model in models)
+            told = [(era.figures, era.others) for era in eras]
+            if not other and all(figures == told[0] for figures in told):
+                continue
+            era = self.litellm.models[provider, alias] = copy_era(eras[0])
+            if other:
+                # of which model the tiers are is not known
+                era.figures = {key: v for key, v in era.figures.items() if not key[0]}
+            for second in eras[1:]:
+                for said in (second.figures, second.others):
+                    both = era.figures.keys() & said.keys()
+                    era.others |= {k: said[k] for k in both if said[k] != era.figures[k]}
+            for model in models:
+                rest = [name for name in self.litellm.aliases[provider, model] if name != alias]
+                self.litellm.aliases[provider, model] = rest
 
     def eras(self, model, provider):
         """What genai-prices says of a model."""
@@ -392,8 +423,8 @@ def extend(old, new, closed):
 
 
 class Builder:
-    def __init__(self, overrides, writer, base):
-        self.overrides, self.writer = overrides, writer
+    def __init__(self, overrides, writer, base, additions=None):
+        self.overrides, self.writer, self.additions = overrides, writer, additions
         self.conversions = Conversions(overrides)
         self.rows = []
         self.changes, self.refused, self.kept = [], [], []
@@ -498,6 +529,9 @@ class Builder:
             self.refused += [(model.provider, before[0]["model"], key) for key in refused]
             source = last[1]
             if not closed:
+                withheld = {field for field, e in model.merged.settled if e["choice"] == "none"}
+                for key in [k for k in last[0].figures if field_name(k) in withheld]:
+                    del last[0].figures[key]
                 source, checked = text, today
             elif added and not source.endswith(BY[LITELLM]):
                 source = f"{source}; {fields_text(added)} by {BY[LITELLM]}"[:SOURCE_MAX]
@@ -520,7 +554,9 @@ class Builder:
             era = model.merged.era
             for name in model.merged.group + model.names:
                 known[model.provider, name] = era.regions, era.unsaid
+        self.additions.apply(self.rows, catalogue.models)
         regions.assign(self.rows, known, catalogue.litellm.orphans)
+        self.additions.narrow(self.rows)
 
 
 def report(catalogue, builder, size):
@@ -572,6 +608,9 @@ def report(catalogue, builder, size):
     for (provider, model), why in sorted(unpriced.items()):
         if (provider, model) not in named:
             yield f"{why}: {provider}/{model}"
+    for row in builder.rows:
+        if row.get("end", "9") <= overrides.checked:
+            yield from (f"ended: {row['provider']}/{name}" for name in rows.all_names(row))
     yield ""
     yield "## Figures that no card can say"
     for item in builder.writer.left_out:
@@ -588,10 +627,13 @@ def main():
     options.add_argument("--out", type=Path, default=ROOT / "pricing/card.json")
     options.add_argument("--report", type=Path, default=ROOT / "build/ratecard-report.txt")
     options.add_argument("--overrides", type=Path, default=ROOT / "pricing/overrides.json")
+    options.add_argument("--additions", type=Path, default=ROOT / "pricing/additions.json")
     options = options.parse_args()
     overrides = Overrides(options.overrides)
     catalogue = Catalogue(overrides)
-    builder = Builder(overrides, rows.Writer(), json.loads(options.base.read_text()))
+    additions = Additions(options.additions)
+    base = additions.strip(json.loads(options.base.read_text()))
+    builder = Builder(overrides, rows.Writer(), base, additions)
     builder.build(catalogue)
     providers = {row["provider"] for row in builder.rows}
     aliases = names.provider_aliases(catalogue.litellm.identities(), providers)
@@ -601,7 +643,7 @@ def main():
     lines = list(report(catalogue, builder, len(card.encode())))
     options.report.write_text("\n".join(lines) + "\n")
     errors = [f"not settled: {d}" for d in overrides.open] + list(overrides.errors())
-    errors += catalogue.conversions.errors()
+    errors += [*catalogue.conversions.errors(), *additions.wrong]
     for line in lines[:4] + errors:
         print(line)
     print(

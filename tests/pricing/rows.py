@@ -48,7 +48,8 @@ class Writer:
         found = {}
         base = {b: v for (s, a, b), v in era.figures.items() if s == scope and a == above}
         for (s, a, bucket), value in era.figures.items():
-            if not s and not a and (bucket in f.FEES or above and bucket not in f.TOKENS):
+            fee = not s and bucket in f.FEES
+            if not a and (fee or above and s == scope and bucket not in f.TOKENS):
                 base.setdefault(bucket, value)
         for bucket in f.BUCKETS:
             if bucket not in base:
