@@ -45,16 +45,6 @@ const char *arena_text(struct arena *arena, const char *text)
 	return copy ? memcpy(copy, text, size) : NULL;
 }
 
-void arena_join(struct arena *arena, struct arena *from)
-{
-	struct arena_chunk **tail = &arena->chunks;
-
-	while (*tail)
-		tail = &(*tail)->next;
-	*tail = from->chunks;
-	from->chunks = NULL;
-}
-
 void arena_free(struct arena *arena)
 {
 	while (arena->chunks) {

@@ -130,9 +130,6 @@ void *arena_get(struct arena *arena, size_t size);
 /** arena_text - a copy of a C string, or NULL. */
 const char *arena_text(struct arena *arena, const char *text);
 
-/** arena_join - move all chunks of `from` into `arena`. */
-void arena_join(struct arena *arena, struct arena *from);
-
 void arena_free(struct arena *arena);
 
 /* ---- amount.c ---- */
