@@ -313,7 +313,8 @@ def test_partial_success_with_a_warning_only(bench, server):
 def test_refusal(bench, server, code):
     """For good or for a time: each call is delivered later, or counted."""
     server.script(status(code), status(code))
-    _, first = export(bench, server)
+    # long enough that no request is on its way at the end, which would be sent again
+    _, first = export(bench, server, options=["--flush-timeout=10"])
     server.steps.clear()
     _, second = export(bench, server)
     settle(bench, server, first + second)
