@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -36,8 +37,8 @@ static int wait_for(int fd, short events, uint64_t until_ns)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-/* A full backlog of the agent's is an -EAGAIN, and is not waited for. */
-static int connect_to(int fd, const char *path)
+/* connect(2) alone waits while the agent's backlog is full: poll(2) does not tell of its room. */
+static int connect_to(int fd, const char *path, uint64_t until_ns)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t length = strlen(path);
@@ -45,7 +46,18 @@ static int connect_to(int fd, const char *path)
 	if (length >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, length);
-	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	do {
+		int ms = remaining_ms(until_ns);
+		struct timeval left = {ms / 1000, ms % 1000 * 1000};
+
+		if (ms == 0)
+			return -ETIMEDOUT;
+		if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left)) < 0)
+			return -errno;
+		if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+			return 0;
+	} while (errno == EINTR || errno == EAGAIN);
+	return -errno;
 }
 
 static int ask(int fd, pid_t pid, uint64_t until_ns)
@@ -60,7 +72,7 @@ static int ask(int fd, pid_t pid, uint64_t until_ns)
 	r = wait_for(fd, POLLIN, until_ns);
 	if (r < 0)
 		return r;
-	n = recv(fd, &answer, sizeof(answer), MSG_TRUNC);
+	n = recv(fd, &answer, sizeof(answer), MSG_TRUNC | MSG_DONTWAIT);
 	if (n < 0)
 		return -errno;
 	if (n != (ssize_t)sizeof(answer) || answer.version != AGENT_SOCKET_VERSION ||
@@ -72,12 +84,12 @@ static int ask(int fd, pid_t pid, uint64_t until_ns)
 int agent_socket_ask(const char *path, pid_t pid, unsigned int ms)
 {
 	uint64_t until_ns = clock_boot_ns() + ms * NS_PER_MS;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int r;
 
 	if (fd < 0)
 		return -errno;
-	r = connect_to(fd, path);
+	r = connect_to(fd, path, until_ns);
 	if (r == 0)
 		r = ask(fd, pid, until_ns);
 	close(fd);
