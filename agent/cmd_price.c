@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/cards.h"
 #include "agent/cmd.h"
@@ -115,7 +117,7 @@ static void print_help(const struct option_table *table)
 	     "  --variant V       size and quality of an image, and the like\n"
 	     "  --key FINGERPRINT whose rows and discounts hold, as tollspan.key.fingerprint\n"
 	     "  --tag TEXT        tag whose rows and discounts hold\n"
-	     "  --at TIME         RFC 3339 or a date, in UTC (now)\n"
+	     "  --at TIME         RFC 3339, a date, in UTC, or an age as 7d (now)\n"
 	     "  --card FILE       rows that come before those of the other cards\n"
 	     "  --compare M2,M3   the same usage at the prices of other models\n"
 	     "  --json            one JSON object\n"
@@ -144,7 +146,7 @@ static int set_quantity(struct pricing_usage *usage, enum pricing_bucket bucket,
 	errno = 0;
 	quantity = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno)
-		return usage_error(option, "needs a whole number");
+		return usage_error(option, "needs a whole number below 2^64");
 	if (pricing_usage_has(usage, bucket))
 		return usage_error(option, "given twice");
 	pricing_usage_set(usage, bucket, quantity);
@@ -156,7 +158,7 @@ static int set_time(struct options *options, const char *text)
 	int64_t time_ns;
 
 	if (clock_parse(text, options->now_ns, &time_ns) < 0)
-		return usage_error("--at", "needs a time in RFC 3339 or a date");
+		return usage_error("--at", "needs a time in RFC 3339, a date or an age");
 	options->now_ns = time_ns;
 	return 0;
 }
@@ -196,6 +198,8 @@ static int set_option(struct options *options, int option, const char *name)
 {
 	const char **text = text_of(options, option);
 
+	if (text && !*optarg)
+		return usage_error(name, "needs a value");
 	if (text) {
 		*text = optarg;
 		return 0;
@@ -345,6 +349,14 @@ static long read_line(char text[LIMIT_PRICE_LINE])
 	return (long)length;
 }
 
+static bool is_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (i == LIMIT_PRICE_LINE || !text[i] || !strchr(" \t\r", text[i]))
+			return false;
+	return true;
+}
+
 static int too_long(uint64_t number)
 {
 	char what[64];
@@ -354,27 +366,42 @@ static int too_long(uint64_t number)
 	return price_output_error(stdout, what) < 0 ? -ENOMEM : -EINVAL;
 }
 
+/* Whoever reads the answers of a pipe may wait for each before the next question. */
+static void answer_at_once(void)
+{
+	struct stat stat;
+
+	if (!fstat(STDOUT_FILENO, &stat) && !S_ISREG(stat.st_mode))
+		setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+}
+
+static int answer(const struct pricing_card *card, const char *text, size_t length, int64_t now_ns,
+		  uint64_t number)
+{
+	return length > LIMIT_PRICE_LINE ? too_long(number)
+					 : price_text(card, text, length, now_ns, number);
+}
+
+/* Each line has its answer, but for blank ones that only an end follows, as in many logs. */
 static int price_lines(const struct pricing_card *card, int64_t now_ns)
 {
 	char *text = malloc(LIMIT_PRICE_LINE);
-	uint64_t number = 0;
+	uint64_t number = 0, answered = 0;
 	int result = 0;
 	long length;
 
 	if (!text)
 		return -ENOMEM;
-	while ((length = read_line(text)) >= 0) {
-		int r;
-
+	answer_at_once();
+	while (result != -ENOMEM && (length = read_line(text)) >= 0) {
 		number++;
-		if ((unsigned long)length > LIMIT_PRICE_LINE)
-			r = too_long(number);
-		else
-			r = price_text(card, text, (size_t)length, now_ns, number);
-		if (r < 0)
-			result = r;
-		if (r == -ENOMEM)
-			break;
+		while (!is_blank(text, (size_t)length) && answered < number) {
+			bool this = ++answered == number;
+			int r = answer(card, text, this ? (size_t)length : 0, now_ns, answered);
+
+			if (r < 0)
+				result = r;
+		}
 	}
 	free(text);
 	if (ferror(stdin)) {

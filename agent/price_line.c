@@ -44,6 +44,7 @@ static bool ends_with(const char *text, const char *end)
 	return length >= end_length && !strcmp(text + length - end_length, end);
 }
 
+/* An empty text says nothing. */
 static int read_text(const struct reader *reader, const char *name, const char **ret_text)
 {
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(reader->line->object, name);
@@ -52,7 +53,8 @@ static int read_text(const struct reader *reader, const char *name, const char *
 		return 0;
 	if (!cJSON_IsString(value))
 		return bad(reader, name, "is not a text");
-	*ret_text = cJSON_GetStringValue(value);
+	if (*cJSON_GetStringValue(value))
+		*ret_text = cJSON_GetStringValue(value);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #define MILLION 1000000
 #define MORE_DIGITS 12 /* of a rate, beyond those of a pico-unit */
 #define NAME_TEXT_MAX 64
+#define TEXT_COLUMNS 100
 #define RATE_TEXT_MAX (PRICING_AMOUNT_TEXT_MAX + MORE_DIGITS + 1)
 
 /* A model of several providers is not found without one, which its status does not tell. */
@@ -29,8 +30,26 @@ static const char *reason(const struct pricing_card *card, const struct pricing_
 
 /* ---- text ---- */
 
-static const char *per_text(uint64_t per, char text[24])
+/* The units that price lists have for times, which the card has in smaller ones. */
+static const struct {
+	enum pricing_bucket bucket;
+	uint64_t per;
+	const char *text;
+} time_units[] = {
+	{PRICING_MILLISECONDS, 1000, "second"},
+	{PRICING_MILLISECONDS, 60000, "minute"},
+	{PRICING_MILLISECONDS, 3600000, "hour"},
+	{PRICING_GPU_MILLISECONDS, 1000, "second"},
+	{PRICING_GPU_MILLISECONDS, 60000, "minute"},
+	{PRICING_GPU_MILLISECONDS, 3600000, "hour"},
+	{PRICING_CACHE_STORAGE, 3600000000, "1M token-hours"},
+};
+
+static const char *per_text(enum pricing_bucket bucket, uint64_t per, char text[24])
 {
+	for (size_t i = 0; i < sizeof(time_units) / sizeof(*time_units); i++)
+		if (time_units[i].bucket == bucket && time_units[i].per == per)
+			return time_units[i].text;
 	if (per == MILLION)
 		return "1M";
 	if (per == 1000)
@@ -96,16 +115,17 @@ static void rate_text(const struct pricing_line *line, const char *currency, cha
 	if (!million)
 		pricing_amount_text(line->rate, rate);
 	snprintf(text, size, "%s %s per %s", rate, currency,
-		 per_text(million ? MILLION : line->per, per));
+		 per_text(line->billed_as, million ? MILLION : line->per, per));
 }
 
 /* A line of the table, and how wide its columns are. */
 struct cells {
-	char name[NAME_TEXT_MAX], rate[RATE_TEXT_MAX + 64], amount[PRICING_AMOUNT_TEXT_MAX];
+	char name[NAME_TEXT_MAX], quantity[24], rate[RATE_TEXT_MAX + 64];
+	char amount[PRICING_AMOUNT_TEXT_MAX];
 };
 
 struct widths {
-	int name, rate, amount;
+	int name, quantity, rate, amount;
 };
 
 static int wider(int width, const char *text)
@@ -126,6 +146,7 @@ static void line_cells(const struct pricing_line *line, const char *currency,
 		       struct cells *ret_cells)
 {
 	name_text(line, ret_cells->name);
+	snprintf(ret_cells->quantity, sizeof(ret_cells->quantity), "%" PRIu64, line->quantity);
 	if (line->priced) {
 		rate_text(line, currency, ret_cells->rate, sizeof(ret_cells->rate));
 		pricing_amount_text(line->amount, ret_cells->amount);
@@ -151,26 +172,19 @@ void price_output_unpriced(FILE *out, const struct pricing_card *card,
 
 static struct widths find_widths(const struct pricing_result *result)
 {
-	struct widths widths = {26, 18, 14};
+	struct widths widths = {26, 14, 18, 14};
 	char total[PRICING_AMOUNT_TEXT_MAX];
 	struct cells cells;
 
 	for (unsigned int i = 0; i < result->n_lines; i++) {
 		line_cells(&result->lines[i], result->currency, &cells);
 		widths.name = wider(widths.name, cells.name);
+		widths.quantity = wider(widths.quantity, cells.quantity);
 		widths.rate = wider(widths.rate, cells.rate);
 		widths.amount = wider(widths.amount, cells.amount);
 	}
 	widths.amount = wider(widths.amount, pricing_amount_text(result->amount, total));
 	return widths;
-}
-
-static void total_text(FILE *out, const struct pricing_result *result, struct widths widths)
-{
-	char amount[PRICING_AMOUNT_TEXT_MAX];
-
-	fprintf(out, "%-*s %14s  %-*s %*s %s\n", widths.name, "total", "", widths.rate, "",
-		widths.amount, pricing_amount_text(result->amount, amount), result->currency);
 }
 
 static void detail_text(FILE *out, const char *name, const char *value)
@@ -192,21 +206,48 @@ static void charge_text(FILE *out, const struct pricing_charge *charge)
 	fprintf(out, ", at %.19sZ\n", clock_text(charge->time * NS_PER_SECOND, time));
 }
 
+static void row_text(FILE *out, struct widths widths, const struct cells *cells)
+{
+	fprintf(out, "%-*s %*s  %-*s %*s", widths.name, cells->name, widths.quantity,
+		cells->quantity, widths.rate, cells->rate, widths.amount, cells->amount);
+}
+
 static void lines_text(FILE *out, const struct pricing_result *result)
 {
+	struct cells cells = {"bucket", "quantity", "rate", "amount"};
 	struct widths widths = find_widths(result);
-	struct cells cells;
 
-	fprintf(out, "%-*s %14s  %-*s %*s\n", widths.name, "bucket", "quantity", widths.rate,
-		"rate", widths.amount, "amount");
+	row_text(out, widths, &cells);
+	fputc('\n', out);
 	for (unsigned int i = 0; i < result->n_lines; i++) {
 		line_cells(&result->lines[i], result->currency, &cells);
-		fprintf(out, "%-*s %14" PRIu64 "  %-*s %*s\n", widths.name, cells.name,
-			result->lines[i].quantity, widths.rate, cells.rate, widths.amount,
-			cells.amount);
+		row_text(out, widths, &cells);
+		fputc('\n', out);
 	}
-	if (result->status == PRICING_PRICED)
-		total_text(out, result, widths);
+	if (result->status != PRICING_PRICED)
+		return;
+	cells = (struct cells){"total", "", "", ""};
+	pricing_amount_text(result->amount, cells.amount);
+	row_text(out, widths, &cells);
+	fprintf(out, " %s\n", result->currency);
+}
+
+/* At blanks, into lines of TEXT_COLUMNS where the words allow it, under each other. */
+static void wrapped_text(FILE *out, const char *name, const char *text)
+{
+	int column = fprintf(out, "%-9s", name), indent = column;
+
+	for (;;) {
+		size_t word = strcspn(text, " ");
+
+		if (column > indent && (size_t)column + 1 + word > TEXT_COLUMNS)
+			column = fprintf(out, "\n%*s", indent, "") - 1;
+		column += fprintf(out, " %.*s", (int)word, text);
+		if (!text[word])
+			break;
+		text += word + 1;
+	}
+	fputc('\n', out);
 }
 
 void price_output_text(FILE *out, const struct pricing_card *card,
@@ -219,9 +260,11 @@ void price_output_text(FILE *out, const struct pricing_card *card,
 		price_output_unpriced(out, card, charge, result);
 	fputc('\n', out);
 	if (result->row)
-		fprintf(out, "row       %s\nsource    %s\n", result->row, result->source);
+		fprintf(out, "row       %s\n", result->row);
+	if (result->row)
+		wrapped_text(out, "source", result->source);
 	if (result->discount)
-		fprintf(out, "discount  %s\n", result->discount);
+		wrapped_text(out, "discount", result->discount);
 	fprintf(out, "card      %s\n", pricing_card_version(card));
 }
 

@@ -3,6 +3,7 @@
 
 import json
 import random
+import select
 import subprocess
 import sys
 import time
@@ -378,6 +379,9 @@ def test_price_help_fits_a_terminal(bench):
         ["--validate=x", "--model=m"],
         ["--stdin", "--compare=m"],
         ["--json=yes", "--model=m", "--input=1"],
+        ["--model=", "--input=1"],
+        ["--provider=", "--model=gpt-4o", "--input=1"],
+        ["--tier", "", "--model=gpt-4o", "--input=1"],
         [],
     ],
 )
@@ -465,6 +469,52 @@ def test_price_lines_in_order_with_their_numbers(bench):
     for number, answer in enumerate(answers[1:5], 2):
         assert answer["error"].startswith("line %d: " % number)
     assert "gen_ai.usage.input_tokens" in answers[3]["error"]
+
+
+GOOD = {"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 10}
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n", "\n \r\n\t\n "])
+def test_price_lines_that_end_in_blank_ones(bench, end):
+    """A log may end so: the blank ones are no usages, and no mistakes."""
+    done = subprocess.run(
+        [str(TOLLSPAN), "price", "--stdin"],
+        env=clean_env(None, bench.home),
+        input=(json.dumps(GOOD) + end).encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    (answer,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answer[STATUS] == "priced"
+
+
+def test_price_an_empty_text_says_nothing(bench):
+    (plain, empty) = lines_of(
+        bench, GOOD, {**GOOD, "gen_ai.response.model": "", "gen_ai.provider.name": ""}
+    )
+    assert plain == empty and plain[STATUS] == "priced"
+
+
+def test_price_answers_each_line_at_once(bench):
+    """Whoever asks over a pipe may wait for an answer before the next question."""
+    child = subprocess.Popen(
+        [str(TOLLSPAN), "price", "--stdin"],
+        env=clean_env(None, bench.home),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        for tokens in (1, 1000, 3):
+            child.stdin.write(json.dumps({**GOOD, "gen_ai.usage.input_tokens": tokens}) + "\n")
+            child.stdin.flush()
+            assert select.select([child.stdout], [], [], 60)[0], "no answer"
+            (line,) = json.loads(child.stdout.readline())["lines"]
+            assert line["quantity"] == tokens
+        child.stdin.close()
+        assert child.wait(timeout=60) == 0
 
 
 def test_price_refuses_what_is_no_query(bench):

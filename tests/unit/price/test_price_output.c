@@ -196,3 +196,53 @@ TEST(the_cards_hide_each_other_in_order)
 }
 
 TEST_MAIN()
+
+static const char times[] =
+	"{\"schema\": 1, \"version\": \"2026-01-31\", \"rows\": [{\"provider\": \"p\", \"model\": "
+	"\"m\", \"currency\": \"EUR\", \"source\": \"one of many words, which does not fit into a line "
+	"of a hundred columns, so that it goes on below, and on, and on\", \"checked\": "
+	"\"2026-01-31\", \"prices\": {\"milliseconds\": {\"price\": \"0.006\", \"per\": 60000}, "
+	"\"gpu_milliseconds\": {\"price\": \"2\", \"per\": 3600000}, \"cache_storage\": {\"price\": "
+	"\"4.5\", \"per\": 3600000000}, \"characters\": {\"price\": \"7\", \"per\": 60000}}}]}";
+
+TEST(rates_of_times_are_in_units_of_time)
+{
+	struct pricing_charge charge = {.provider = "p", .model = "m", .time = 1769817600};
+	char *text;
+
+	pricing_usage_set(&charge.usage, PRICING_MILLISECONDS, 60000);
+	pricing_usage_set(&charge.usage, PRICING_GPU_MILLISECONDS, 36000);
+	pricing_usage_set(&charge.usage, PRICING_CACHE_STORAGE, 1800000000);
+	pricing_usage_set(&charge.usage, PRICING_CHARACTERS, 60000);
+	text = printed_by(times, &charge, false);
+	CHECK(strstr(text, " 0.006 EUR per minute "));
+	CHECK(strstr(text, " 2 EUR per hour "));
+	CHECK(strstr(text, " 4.5 EUR per 1M token-hours "));
+	CHECK(strstr(text, " 7 EUR per 60000 "));
+	CHECK(strstr(text, " 9.276 EUR\n")); /* 0.006 + 0.02 + 2.25 + 7 */
+	free(text);
+}
+
+TEST(long_sources_go_on_below_and_columns_fit_what_is_in_them)
+{
+	struct pricing_charge charge = {.provider = "p", .model = "m", .time = 1769817600};
+	char *text, *line, *rest;
+	size_t width = 0, priced = 0;
+
+	pricing_usage_set(&charge.usage, PRICING_MILLISECONDS, 1);
+	pricing_usage_set(&charge.usage, PRICING_CHARACTERS, 10000000000000000000ull);
+	text = printed_by(times, &charge, false);
+	CHECK(strstr(text,
+		     "\nsource    one of many words, which does not fit into a line of a hundred "
+		     "columns, so that it goes on\n"));
+	CHECK(strstr(text, "\n          below, and on, and on\n"));
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		if (!strstr(line, " EUR per "))
+			continue;
+		CHECK(priced++ == 0 || strlen(line) == width);
+		width = strlen(line);
+	}
+	CHECK_INT(priced, 2);
+	free(text);
+}
