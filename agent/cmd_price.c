@@ -282,7 +282,7 @@ static int parse_options(int argc, char **argv, const struct option_table *table
 static int validate(const char *path)
 {
 	struct pricing_card *card = NULL;
-	char error[ERROR_MAX] = "out of memory";
+	char error[ERROR_MAX] = "";
 	int r = pricing_card_new(&card);
 
 	if (r >= 0)

@@ -13,7 +13,7 @@ struct price_compare;
  * price_compare_new - price a usage by its own model, and by others.
  * @charge: of the first model; its strings and those of the card are borrowed.
  * @models: names with commas between them. A model is looked for at the charge's provider, else at
- *	the only one that has it.
+ *	its maker, or the only one that has it.
  * Return: 0, and the caller frees it; -EINVAL: a name is empty; -E2BIG: more than
  *	LIMIT_PRICE_MODELS; -ENOMEM.
  */
@@ -28,7 +28,7 @@ void price_compare_text(FILE *out, const struct price_compare *compare);
 /** price_compare_json - {"models": […]} on a line, as docs/card.md has it. Return: 0 or -ENOMEM. */
 int price_compare_json(FILE *out, const struct price_compare *compare);
 
-/** price_find_provider - the only provider that has the model, where the charge names none. */
+/** price_find_provider - pricing_card_provider(), where the charge names none. */
 void price_find_provider(const struct pricing_card *card, struct pricing_charge *charge);
 
 #endif

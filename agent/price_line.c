@@ -10,6 +10,7 @@
 #include "agent/util/clock.h"
 #include "agent/usage_name.h"
 
+#define NAME_MAX_SHOWN 128              /* bytes of a field's name in an error */
 #define QUANTITY_MAX 9007199254740992.0 /* 2^53: below it each is exact in a double */
 
 struct price_line {
@@ -26,9 +27,17 @@ struct reader {
 	size_t error_size;
 };
 
+/* The name as it is in the line, cut between two characters. */
 static int bad(const struct reader *reader, const char *name, const char *why)
 {
-	snprintf(reader->error, reader->error_size, "%.128s%s%s", name, *why ? " " : "", why);
+	size_t length = strnlen(name, NAME_MAX_SHOWN + 1);
+
+	if (length > NAME_MAX_SHOWN)
+		do
+			length--;
+		while (((unsigned char)name[length] & 0xc0) == 0x80);
+	snprintf(reader->error, reader->error_size, "%.*s%s%s", (int)length, name, *why ? " " : "",
+		 why);
 	return -EINVAL;
 }
 

@@ -51,17 +51,6 @@ static uint32_t parts(enum pricing_bucket bucket)
 	}
 }
 
-static uint64_t sum(const struct pricing_usage *usage, uint32_t buckets)
-{
-	uint64_t total = 0;
-
-	for (uint32_t left = usage->present & buckets; left; left &= left - 1) {
-		if (__builtin_add_overflow(total, usage->quantity[__builtin_ctz(left)], &total))
-			return UINT64_MAX;
-	}
-	return total;
-}
-
 const char *usage_name(enum pricing_bucket bucket)
 {
 	return (unsigned int)bucket < PRICING_BUCKETS ? names[bucket] : NULL;
@@ -70,7 +59,7 @@ const char *usage_name(enum pricing_bucket bucket)
 static int exclude(struct pricing_usage *usage, enum pricing_bucket bucket,
 		   enum pricing_bucket *ret_bucket)
 {
-	uint64_t within = sum(usage, parts(bucket));
+	uint64_t within = pricing_usage_sum(usage, parts(bucket));
 
 	if (!pricing_usage_has(usage, bucket))
 		return 0;

@@ -91,12 +91,14 @@ int pricing_card_load(struct pricing_card *card, const char *json, size_t length
 
 	if (r >= 0)
 		r = card_parse(json, length, &parsed, error, error_size);
-	if (r < 0)
-		return r;
-	r = table_new(&parsed, &table, error, error_size);
-	arena_free(&parsed.arena);
+	if (r >= 0) {
+		r = table_new(&parsed, &table, error, error_size);
+		arena_free(&parsed.arena);
+	}
 	if (r >= 0)
 		r = card_add(card, table, table, error, error_size);
+	if (r == -ENOMEM && error)
+		snprintf(error, error_size, "%s", strerror(ENOMEM));
 	if (r < 0)
 		free(table);
 	return r;

@@ -30,7 +30,7 @@ static int write_table(const struct table *table, const char *path)
 
 int main(int argc, char **argv)
 {
-	char error[ERROR_MAX] = "out of memory";
+	char error[ERROR_MAX] = "";
 	struct pricing_card *card = NULL;
 	int r;
 

@@ -68,27 +68,35 @@ static const char *named_in(const struct table *table, const char *provider, con
 	return found ? found : alias;
 }
 
-/* By the last card that has it. */
-static const char *find_kind(const struct pricing_card *card, const char *provider,
-			     const char *name, enum match_kind kind)
+/* By the last of the first `layers` cards that has it, whose number it then is. */
+static const char *find_kind(const struct pricing_card *card, unsigned int *layers,
+			     const char *provider, const char *name, enum match_kind kind)
 {
 	size_t length = strlen(name), bare = kind == MATCH_SNAPSHOT ? undated(name, length) : 0;
 	const char *found = NULL;
 
-	for (unsigned int i = card->n_layers; i-- > 0 && !found;) {
+	for (unsigned int i = *layers; i-- > 0;) {
 		if (kind == MATCH_NAMED)
 			found = named_in(card->layers[i], provider, name, length);
 		else if (bare)
 			found = name_in(card->layers[i], provider, name, bare, false);
+		if (!found)
+			continue;
+		*layers = i;
+		return found;
 	}
-	return found;
+	return NULL;
 }
 
-/* The model that a name, or one of its forms, means; and the geography that the form leaves out. */
-static const char *find_model(const struct pricing_card *card, const char *provider,
-			      const char *name, char region[PRICING_REGION_MAX])
+/*
+ * The model that a name, or one of its forms, means in the first `layers` cards, then the number of
+ * the card that has it; and the geography that the form leaves out.
+ */
+static const char *find_model(const struct pricing_card *card, unsigned int *layers,
+			      const char *provider, const char *name,
+			      char region[PRICING_REGION_MAX])
 {
-	const char *found = find_kind(card, provider, name, MATCH_NAMED);
+	const char *found = find_kind(card, layers, provider, name, MATCH_NAMED);
 	struct pricing_model model;
 
 	if (found)
@@ -97,11 +105,11 @@ static const char *find_model(const struct pricing_card *card, const char *provi
 		model.n_forms = 0;
 	for (enum match_kind kind = MATCH_NAMED; kind < MATCH_KINDS; kind++) {
 		if (kind != MATCH_NAMED)
-			found = find_kind(card, provider, name, kind);
+			found = find_kind(card, layers, provider, name, kind);
 		if (found)
 			return found;
 		for (unsigned int i = 0; i < model.n_forms; i++) {
-			found = find_kind(card, provider, model.forms[i], kind);
+			found = find_kind(card, layers, provider, model.forms[i], kind);
 			if (!found)
 				continue;
 			if (i >= model.n_placed)
@@ -154,29 +162,37 @@ static const struct table_row *row_of(const struct table *table, const struct ta
 	return NULL;
 }
 
+/* Of the last card that has one. */
+static void find_row(const struct pricing_card *card, const struct pricing_charge *charge, bool any,
+		     struct card_match *match)
+{
+	size_t length = strlen(match->model);
+	uint64_t hash = name_hash(charge->provider, match->model, length);
+
+	for (unsigned int i = card->n_layers; i-- > 0 && !match->row;) {
+		const struct table *table = card->layers[i];
+		const struct table_model *found = table_model_find(table, hash, charge->provider,
+								   match->model, length, false);
+
+		match->table = table;
+		match->row = found ? row_of(table, found, charge, any) : NULL;
+	}
+}
+
 void card_find(const struct pricing_card *card, const struct pricing_charge *charge, bool any,
 	       struct card_match *ret_match)
 {
-	const char *provider = charge->provider, *model;
-	size_t length;
-	uint64_t hash;
+	unsigned int layers = card->n_layers;
 
 	ret_match->row = NULL;
-	ret_match->region[0] = '\0';
-	model = find_model(card, provider, charge->model, ret_match->region);
-	if (!model)
-		return;
-	length = strlen(model);
-	hash = name_hash(provider, model, length);
-	for (unsigned int i = card->n_layers; i-- > 0 && !ret_match->row;) {
-		const struct table *table = card->layers[i];
-		const struct table_model *found =
-			table_model_find(table, hash, provider, model, length, false);
-
-		ret_match->table = table;
-		ret_match->model = model;
-		ret_match->row = found ? row_of(table, found, charge, any) : NULL;
-	}
+	/* What a name means in a card where no row holds hides nothing of the cards below. */
+	do {
+		ret_match->region[0] = '\0';
+		ret_match->model = find_model(card, &layers, charge->provider, charge->model,
+					      ret_match->region);
+		if (ret_match->model)
+			find_row(card, charge, any, ret_match);
+	} while (ret_match->model && !ret_match->row);
 }
 
 void card_find_alias(const struct pricing_card *card, struct pricing_charge *charge,
@@ -269,11 +285,29 @@ int pricing_card_provider(const struct pricing_card *card, const char *model, in
 
 /* ---- discounts ---- */
 
+/* Whether it is the provider's name, or another name of its under which nobody has rows. */
+static bool is_name_of(const struct pricing_card *card, const char *name, const char *provider)
+{
+	if (!strcmp(name, provider))
+		return true;
+	for (unsigned int i = 0; i < card->n_layers; i++) {
+		const struct table *table = card->layers[i];
+		const struct table_provider_alias *aliases =
+			table_section(table, TABLE_PROVIDER_ALIASES);
+
+		for (uint32_t j = 0; j < table->sections[TABLE_PROVIDER_ALIASES].n; j++) {
+			if (!strcmp(table_text(table, aliases[j].name), name) &&
+			    !strcmp(table_text(table, aliases[j].provider), provider))
+				return !has_provider(card, card->n_layers, name);
+		}
+	}
+	return false;
+}
+
 static bool discount_holds(const struct table *table, const struct table_discount *discount,
 			   const struct pricing_charge *charge, const struct card_match *match)
 {
-	if (charge->time < discount->start || charge->time >= discount->end ||
-	    strcmp(table_text(table, discount->provider), charge->provider) != 0)
+	if (charge->time < discount->start || charge->time >= discount->end)
 		return false;
 	return (!discount->model || !strcasecmp(table_text(table, discount->model), match->model) ||
 		!strcasecmp(table_text(table, discount->model), charge->model)) &&
@@ -290,7 +324,9 @@ const struct table_discount *card_discount(const struct pricing_card *card,
 		const struct table_discount *discounts = table_section(table, TABLE_DISCOUNTS);
 
 		for (uint32_t j = 0; j < table->sections[TABLE_DISCOUNTS].n; j++) {
-			if (!discount_holds(table, &discounts[j], charge, match))
+			if (!discount_holds(table, &discounts[j], charge, match) ||
+			    !is_name_of(card, table_text(table, discounts[j].provider),
+					charge->provider))
 				continue;
 			*ret_source = table_text(table, discounts[j].source);
 			return &discounts[j];

@@ -122,11 +122,12 @@ static void count_request(const struct card_match *match, const struct question 
 			  struct pricing_usage *usage)
 {
 	const struct price_scope *scope = &question->scope;
-	uint32_t priced;
+	uint32_t priced = scope->present;
 
 	if (!question->priced || pricing_usage_has(usage, PRICING_REQUESTS))
 		return;
-	priced = scope->present | match->row->of_variants;
+	/* without a variant that the row has, its price is that of none, and is missing */
+	priced |= scope->variant ? scope->variant->present : match->row->of_variants;
 	if (priced & (1u << PRICING_REQUESTS))
 		pricing_usage_set(usage, PRICING_REQUESTS, 1);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pricing/json.h"
 
@@ -233,7 +234,7 @@ int json_tiers(struct json_reader *reader, const char *what, const cJSON *value,
 		if (tier_is_standard(name))
 			return json_bad(reader, "\"%s\" can not be the name of a tier", name);
 		for (size_t i = 1; i < row->n_tiers; i++) {
-			if (!strcmp(tiers[i].name, name))
+			if (!strcasecmp(tiers[i].name, name))
 				return json_bad(reader, "%s has \"%s\" twice", what, name);
 		}
 		r = read_name(reader, "tier", name, &tier->name);
@@ -295,7 +296,7 @@ int json_regions(struct json_reader *reader, const char *what, const cJSON *valu
 		int r;
 
 		for (size_t i = 0; i < row->n_regions; i++) {
-			if (!strcmp(regions[i].name, item->string))
+			if (!strcasecmp(regions[i].name, item->string))
 				return json_bad(reader, "%s has \"%s\" twice", what, item->string);
 		}
 		r = read_name(reader, "region", item->string, &region->name);

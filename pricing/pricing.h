@@ -84,6 +84,12 @@ static inline bool pricing_usage_has(const struct pricing_usage *usage, enum pri
 	return usage->present & (1u << bucket);
 }
 
+/** pricing_usage_parts - what lies within PRICING_INPUT or PRICING_OUTPUT, as bits; 0 of others. */
+uint32_t pricing_usage_parts(enum pricing_bucket total);
+
+/** pricing_usage_sum - of the buckets with these bits; UINT64_MAX where it does not fit. */
+uint64_t pricing_usage_sum(const struct pricing_usage *usage, uint32_t buckets);
+
 /*
  * pricing_usage_exclude - take what lies within the totals out of them.
  * @usage: PRICING_INPUT holds all input tokens, PRICING_OUTPUT all output tokens; on return they
@@ -108,7 +114,7 @@ struct pricing_charge {
 	const char *model;    /* as the provider's response names it */
 	const char *tier;     /* service tier that was served; NULL or "default" is standard */
 	const char *region;   /* geography */
-	const char *variant;  /* size and quality of an image, and the like */
+	const char *variant;  /* size and quality of an image, and the like, such as "high" */
 	const char *key;      /* fingerprint of the API key */
 	const char *tag;      /* what the user tags the call with */
 	int64_t time;         /* when, in seconds since 1970 UTC */
@@ -173,8 +179,10 @@ int pricing_card_new(struct pricing_card **ret_card);
  *	loads for the same provider and model.
  * @error: on failure a text that names the row and what is wrong; may be NULL.
  *
- * Return: 0; -EINVAL for a malformed card, which then adds nothing; -E2BIG past a cap, such as
- * that of 16 cards; -ENOMEM.
+ * Nothing else may use the card meanwhile; nor may two loads run at once, as cJSON is not made for
+ * that.
+ * Return: 0; -EINVAL for a malformed card, also one with too many of something; -E2BIG for a text,
+ * a number of cards or of their rows past its cap; -ENOMEM. On failure nothing is added.
  */
 int pricing_card_load(struct pricing_card *card, const char *json, size_t length, char *error,
 		      size_t error_size);
@@ -207,8 +215,8 @@ void pricing_card_free(struct pricing_card *card);
 /*
  * pricing_price - the cost of one charge.
  * Always fills the result; an unpriced charge is a result, with the priced part in `amount`. Names
- * of models, tiers and regions hold in whatever case. Where the row prices PRICING_REQUESTS, a
- * usage without them is of one.
+ * of models, tiers, regions and variants hold in whatever case. Where the row prices
+ * PRICING_REQUESTS, a usage without them is of one.
  */
 void pricing_price(const struct pricing_card *card, const struct pricing_charge *charge,
 		   struct pricing_result *result);

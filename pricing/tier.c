@@ -136,7 +136,7 @@ static void find_variant(struct price_scope *scope, const struct card_match *mat
 	if (!name || !*name)
 		return;
 	for (uint32_t i = 0; !tier->name && i < match->row->n_variants; i++) {
-		if (!strcmp(table_text(match->table, variants[i].name), name)) {
+		if (!strcasecmp(table_text(match->table, variants[i].name), name)) {
 			scope->variant = &variants[i];
 			return;
 		}

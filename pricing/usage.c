@@ -5,17 +5,24 @@
 
 #define BIT(bucket) (1u << (bucket))
 
-/* What lies within a total that providers tell; the total's own bucket keeps the rest. */
-#define INPUT_PARTS                                                                                \
-	(BIT(PRICING_CACHE_READ) | BIT(PRICING_CACHE_READ_AUDIO) | BIT(PRICING_CACHE_READ_IMAGE) | \
-	 BIT(PRICING_CACHE_WRITE) | BIT(PRICING_CACHE_WRITE_5M) | BIT(PRICING_CACHE_WRITE_1H) |    \
-	 BIT(PRICING_INPUT_AUDIO) | BIT(PRICING_INPUT_IMAGE) | BIT(PRICING_INPUT_VIDEO))
-#define OUTPUT_PARTS                                                                      \
-	(BIT(PRICING_REASONING) | BIT(PRICING_OUTPUT_AUDIO) | BIT(PRICING_OUTPUT_IMAGE) | \
-	 BIT(PRICING_OUTPUT_VIDEO))
+uint32_t pricing_usage_parts(enum pricing_bucket total)
+{
+	switch (total) {
+	case PRICING_INPUT:
+		return BIT(PRICING_CACHE_READ) | BIT(PRICING_CACHE_READ_AUDIO) |
+		       BIT(PRICING_CACHE_READ_IMAGE) | BIT(PRICING_CACHE_WRITE) |
+		       BIT(PRICING_CACHE_WRITE_5M) | BIT(PRICING_CACHE_WRITE_1H) |
+		       BIT(PRICING_INPUT_AUDIO) | BIT(PRICING_INPUT_IMAGE) |
+		       BIT(PRICING_INPUT_VIDEO);
+	case PRICING_OUTPUT:
+		return BIT(PRICING_REASONING) | BIT(PRICING_OUTPUT_AUDIO) |
+		       BIT(PRICING_OUTPUT_IMAGE) | BIT(PRICING_OUTPUT_VIDEO);
+	default:
+		return 0;
+	}
+}
 
-/* The sum of the quantities of some buckets; UINT64_MAX where it does not fit. */
-static uint64_t sum(const struct pricing_usage *usage, uint32_t buckets)
+uint64_t pricing_usage_sum(const struct pricing_usage *usage, uint32_t buckets)
 {
 	uint64_t total = 0;
 
@@ -28,7 +35,8 @@ static uint64_t sum(const struct pricing_usage *usage, uint32_t buckets)
 
 int pricing_usage_exclude(struct pricing_usage *usage, enum pricing_bucket *ret_bucket)
 {
-	uint64_t input = sum(usage, INPUT_PARTS), output = sum(usage, OUTPUT_PARTS);
+	uint64_t input = pricing_usage_sum(usage, pricing_usage_parts(PRICING_INPUT));
+	uint64_t output = pricing_usage_sum(usage, pricing_usage_parts(PRICING_OUTPUT));
 	bool has_input = pricing_usage_has(usage, PRICING_INPUT);
 	bool has_output = pricing_usage_has(usage, PRICING_OUTPUT);
 
@@ -49,10 +57,10 @@ int pricing_usage_exclude(struct pricing_usage *usage, enum pricing_bucket *ret_
 
 uint64_t pricing_usage_input(const struct pricing_usage *usage)
 {
-	return sum(usage, INPUT_PARTS | BIT(PRICING_INPUT));
+	return pricing_usage_sum(usage, pricing_usage_parts(PRICING_INPUT) | BIT(PRICING_INPUT));
 }
 
 uint64_t pricing_usage_output(const struct pricing_usage *usage)
 {
-	return sum(usage, OUTPUT_PARTS | BIT(PRICING_OUTPUT));
+	return pricing_usage_sum(usage, pricing_usage_parts(PRICING_OUTPUT) | BIT(PRICING_OUTPUT));
 }

@@ -31,6 +31,7 @@ static const struct {
 	{"generativelanguage.googleapis.com", "gcp.gemini", 0},
 	{"aiplatform.googleapis.com", "gcp.vertex_ai", 0},
 	{"*-aiplatform.googleapis.com", "gcp.vertex_ai", 0},
+	{"aiplatform.*.rep.googleapis.com", "gcp.vertex_ai", 0},
 	{"api.mistral.ai", "mistral_ai", 0},
 	{"codestral.mistral.ai", "mistral_ai", 0},
 	{"api.cohere.com", "cohere", 0},

@@ -8,16 +8,6 @@
 
 #define QUANTITY_MAX 9007199254740991.0
 
-#define BIT(bucket) (1u << (bucket))
-
-#define INPUT_PARTS                                                                                \
-	(BIT(PRICING_CACHE_READ) | BIT(PRICING_CACHE_READ_AUDIO) | BIT(PRICING_CACHE_READ_IMAGE) | \
-	 BIT(PRICING_CACHE_WRITE) | BIT(PRICING_CACHE_WRITE_5M) | BIT(PRICING_CACHE_WRITE_1H) |    \
-	 BIT(PRICING_INPUT_AUDIO) | BIT(PRICING_INPUT_IMAGE) | BIT(PRICING_INPUT_VIDEO))
-#define OUTPUT_PARTS                                                                      \
-	(BIT(PRICING_REASONING) | BIT(PRICING_OUTPUT_AUDIO) | BIT(PRICING_OUTPUT_IMAGE) | \
-	 BIT(PRICING_OUTPUT_VIDEO))
-
 cJSON *usage_parse(const char *text)
 {
 	cJSON *json = text ? cJSON_Parse(text) : NULL;
@@ -82,15 +72,16 @@ bool usage_take(const cJSON *object, const char *name, const char *inner,
 static void drop(struct pricing_usage *usage, uint32_t buckets)
 {
 	for (int i = 0; i < PRICING_BUCKETS; i++)
-		if (buckets & BIT(i))
+		if (buckets & 1u << i)
 			usage->quantity[i] = 0;
 	usage->present &= ~buckets;
 }
 
 /* Parts alone would pass for their total, which was not told. */
-static void drop_orphans(struct pricing_usage *usage, enum pricing_bucket total, uint32_t parts,
-			 bool *fault)
+static void drop_orphans(struct pricing_usage *usage, enum pricing_bucket total, bool *fault)
 {
+	uint32_t parts = pricing_usage_parts(total);
+
 	if (pricing_usage_has(usage, total) || !(usage->present & parts))
 		return;
 	*fault = true;
@@ -106,12 +97,11 @@ void usage_exclude(struct pricing_usage *usage, bool *fault)
 {
 	enum pricing_bucket bucket;
 
-	drop_orphans(usage, PRICING_INPUT, INPUT_PARTS, fault);
-	drop_orphans(usage, PRICING_OUTPUT, OUTPUT_PARTS, fault);
+	drop_orphans(usage, PRICING_INPUT, fault);
+	drop_orphans(usage, PRICING_OUTPUT, fault);
 	/* once for each side at most */
 	for (int i = 0; i < 3 && pricing_usage_exclude(usage, &bucket) < 0; i++) {
 		*fault = true;
-		drop(usage, BIT(bucket) & OUTPUT_PARTS || bucket == PRICING_OUTPUT ? OUTPUT_PARTS
-										   : INPUT_PARTS);
+		drop(usage, pricing_usage_parts(bucket));
 	}
 }

@@ -38,7 +38,7 @@ bool usage_is_one_sided(const struct pricing_usage *usage);
 
 /*
  * usage_exclude - pricing_usage_exclude(); parts that contradict their total, or whose total was
- *not told, are dropped, and that is a fault.
+ * not told, are dropped, and that is a fault.
  */
 void usage_exclude(struct pricing_usage *usage, bool *fault);
 

@@ -6,7 +6,8 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ = $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(B)/fuzz/%)
 FUZZ_SECONDS ?= 60
 
-# Make fuzz builds them all; make fuzz-run runs each for FUZZ_SECONDS.
+# Make fuzz builds them all; make fuzz-run runs each for FUZZ_SECONDS, make fuzz-check a few times,
+# always with the same inputs.
 fuzz: $(FUZZ)
 
 $(B)/fuzz/lib/libagent.a: FORCE
@@ -25,5 +26,12 @@ fuzz-run: $(FUZZ)
 			-print_final_stats=1 $$f.corpus || exit 1; \
 	done
 
+fuzz-check: $(FUZZ)
+	$(Q)for f in $(FUZZ); do \
+		echo "  FUZZ  $$f" && \
+		$$f -runs=3000 -seed=1 -timeout=60 -rss_limit_mb=1024 -max_len=8192 2> $$f.log || \
+			{ tail -n 40 $$f.log; exit 1; }; \
+	done
+
 FORCE:
-.PHONY: fuzz fuzz-run FORCE
+.PHONY: fuzz fuzz-run fuzz-check FORCE

@@ -63,7 +63,7 @@ def line(provider, model, **fields):
 
 def test_all_cases_and_random_usages_cost_what_the_packages_say():
     """The seed is new in each run, and in the output."""
-    done = run("differ.py", "--tollspan", TOLLSPAN, "--usages", 2000)
+    done = run("differ.py", "--tollspan", TOLLSPAN, "--usages", 100000)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -185,6 +185,12 @@ TEST(wrong_types_and_keys_are_named)
 		  "context is not in ascending order");
 	check_row(", \"prices\": {}, \"tiers\": []", "tiers is not an object of at most 16");
 	check_row(", \"prices\": {}, \"tiers\": {\"batch\": {}}", "batch has no \"prices\"");
+	check_row(", \"prices\": {}, \"tiers\": {\"batch\": {\"prices\": {}}, \"Batch\": "
+		  "{\"prices\": {}}}",
+		  "tiers has \"Batch\" twice");
+	check_row(", \"prices\": {}, \"regions\": {\"US\": {\"multiplier\": \"2\"}, \"us\": "
+		  "{\"multiplier\": \"3\"}}",
+		  "regions has \"us\" twice");
 	check_row(", \"prices\": {}, \"tiers\": {\"default\": {\"prices\": {}}}",
 		  "\"default\" can not be the name of a tier");
 	check_row(", \"prices\": {}, \"tiers\": {\"fast\": \"priority\"}",

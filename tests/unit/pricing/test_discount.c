@@ -175,6 +175,34 @@ TEST(a_discount_may_name_the_model_as_the_response_does)
 	pricing_card_free(card);
 }
 
+/* Also where the provider is asked for, or its discount written, under another name of its. */
+TEST(a_discount_is_for_a_provider_by_whatever_name)
+{
+	static const char *const names[] = {"p", "other"};
+	char text[1024];
+
+	for (size_t i = 0; i < 4; i++) {
+		struct pricing_charge charge = charge_of(names[i % 2], "m");
+		struct pricing_card *card;
+
+		snprintf(text, sizeof(text),
+			 "{\"schema\": 1, \"version\": \"2026-01-31\", \"provider_aliases\": "
+			 "{\"other\": [\"q\", \"p\"]}, \"rows\": [" ROW(
+				 "m", FLAT("10")) "], \"discounts\": [{\"provider\": \"%s\", "
+						  "\"factor\": \"0.5\", \"source\": \"c\", "
+						  "\"checked\": \"2026-01-31\"}]}",
+			 names[i / 2]);
+		card = card_of(text);
+		pricing_usage_set(&charge.usage, PRICING_INPUT, MILLION);
+		CHECK_TEXT(cost(card, &charge), "5");
+		pricing_card_free(card);
+	}
+	snprintf(text, sizeof(text),
+		 CARD_CUT(ROW("m", FLAT("10")), "{\"provider\": \"q\", \"factor\": \"0.5\", "
+						"\"source\": \"c\", \"checked\": \"2026-01-31\"}"));
+	CHECK_TEXT(cost_for(card_of(text), "m", NULL, NULL), "10");
+}
+
 TEST(a_discount_is_on_tokens_and_fees_and_over_a_region)
 {
 	struct pricing_card *card = card_of(

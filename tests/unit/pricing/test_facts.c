@@ -498,14 +498,22 @@ TEST(a_call_is_one_request_where_nothing_is_said)
 {
 	static const char row[] = "\"prices\": {\"input\": \"1\", \"requests\": {\"price\": "
 				  "\"5\", \"per\": 1000}}";
-	static const char by_size[] = "\"prices\": {\"input\": \"1\"}, \"variants\": {\"low\": "
-				      "{\"prices\": {\"requests\": \"0.005\"}}}";
+	static const char by_size[] =
+		"\"prices\": {\"input\": \"1\"}, \"variants\": {\"low\": "
+		"{\"prices\": {\"requests\": \"0.005\"}}, \"free\": {\"prices\": {}}}";
 	struct pricing_charge charge = charge_with("p", "m", PRICING_INPUT, MILLION);
 
 	CHECK_TEXT(cost_with(row, charge), "1.005");
 	CHECK_TEXT(cost_with(by_size, charge), "bucket");
 	charge.variant = "low";
 	CHECK_TEXT(cost_with(by_size, charge), "1.005");
+	charge.variant = "LOW";
+	CHECK_TEXT(cost_with(by_size, charge), "1.005");
+	/* a variant without a price of a request is not one of another's */
+	charge.variant = "free";
+	CHECK_TEXT(cost_with(by_size, charge), "1");
+	charge.variant = "other";
+	CHECK_TEXT(cost_with(by_size, charge), "variant");
 	charge.variant = NULL;
 	pricing_usage_set(&charge.usage, PRICING_REQUESTS, 3);
 	CHECK_TEXT(cost_with(row, charge), "1.015");

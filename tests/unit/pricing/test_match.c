@@ -232,6 +232,59 @@ TEST(a_later_card_hides_an_earlier_one)
 	pricing_card_free(card);
 }
 
+/* What a later card says for other times, keys or tags hides nothing, by whatever kind of name. */
+TEST(a_row_that_does_not_hold_hides_nothing)
+{
+	static const struct {
+		const char *later, *name;
+	} cases[] = {
+		{CARD(ROW("m-2026-01-06", "\"start\": \"2026-03-01\", " FLAT("9"))),
+		 "m-2026-01-06"},
+		{CARD(ROW("nick", "\"start\": \"2026-03-01\", " FLAT("9"))), "nick"},
+		{CARD(ROW("own", "\"aliases\": [\"m\"], \"start\": \"2026-03-01\", " FLAT("9"))),
+		 "m"},
+		{CARD(ROW("own", "\"aliases\": [\"nick\"], \"only\": {\"key\": \"k\"}, "
+				 "\"start\": \"2026-03-01\", " FLAT("9"))),
+		 "nick"},
+		{CARD(ROW("m-2026-01-06",
+			  "\"only\": {\"tag\": \"t\"}, \"start\": \"2026-03-01\", " FLAT("9"))),
+		 "M-2026-01-06"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pricing_card *card = models();
+		struct pricing_charge charge = charge_of("p", cases[i].name);
+
+		CHECK_INT(pricing_card_load(card, cases[i].later, strlen(cases[i].later), NULL, 0),
+			  0);
+		pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+		charge.key = "k";
+		charge.tag = "t";
+		CHECK_TEXT(cost(card, &charge), "1");
+		charge.time += 60 * DAY;
+		CHECK_TEXT(cost(card, &charge), "9");
+		charge.key = charge.tag = "other";
+		CHECK_TEXT(cost(card, &charge), strstr(cases[i].later, "only") ? "1" : "9");
+		pricing_card_free(card);
+	}
+}
+
+/* Nor does it lead to a neighbour in its own card. */
+TEST(a_row_that_does_not_hold_leads_to_no_other_of_its_card)
+{
+	static const char later[] = CARD(ROW("own", FLAT("9")) "," ROW(
+		"own-2026-01-05", "\"start\": \"2026-03-01\", " FLAT("8")));
+	struct pricing_card *card = models();
+	struct pricing_charge charge = charge_of("p", "own-2026-01-05");
+
+	CHECK_INT(pricing_card_load(card, later, strlen(later), NULL, 0), 0);
+	pricing_usage_set(&charge.usage, PRICING_INPUT, 1000000);
+	CHECK_TEXT(cost(card, &charge), "model");
+	charge.time += 60 * DAY;
+	CHECK_TEXT(cost(card, &charge), "8");
+	pricing_card_free(card);
+}
+
 TEST(the_provider_of_a_model_is_found)
 {
 	struct pricing_card *card = card_of(

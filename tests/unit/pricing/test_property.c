@@ -222,21 +222,29 @@ struct plain {
 	const char *row;
 };
 
+static const struct variant *plain_variant(const struct card_row *row,
+					   const struct price_tier *tier,
+					   const struct pricing_charge *charge)
+{
+	for (size_t i = 0; i < row->n_variants; i++) {
+		if (charge->variant && tier == row->tiers &&
+		    !strcasecmp(row->variants[i].name, charge->variant))
+			return &row->variants[i];
+	}
+	return NULL;
+}
+
 static void plain_bucket(struct plain *plain, const struct card_row *row,
 			 const struct price_tier *tier, const struct pricing_charge *charge,
 			 enum pricing_bucket bucket, uint64_t multiplier, uint64_t factor)
 {
-	const struct variant *variant = NULL;
+	const struct variant *variant = plain_variant(row, tier, charge);
 	enum pricing_bucket as = bucket == PRICING_REASONING ? PRICING_OUTPUT : bucket;
 	const struct price *price = NULL;
 	bool others = false;
 
-	for (size_t i = 0; i < row->n_variants; i++) {
-		if (charge->variant && tier == row->tiers &&
-		    !strcmp(row->variants[i].name, charge->variant))
-			variant = &row->variants[i];
+	for (size_t i = 0; i < row->n_variants; i++)
 		others |= row->variants[i].set.present >> as & 1;
-	}
 	if (variant)
 		price = plain_price(&variant->set, as);
 	if (!price)
@@ -249,13 +257,16 @@ static void plain_bucket(struct plain *plain, const struct card_row *row,
 					      bucket_is_token(as) ? multiplier : 1000000, factor);
 }
 
-/* Whether a request has a price of this row, in this list or in a variant. */
-static bool prices_requests(const struct card_row *row, const struct price_set *set)
+/* Whether a request has a price in this list, in the charge's variant or, for want of it, in any.
+ */
+static bool prices_requests(const struct card_row *row, const struct price_set *set,
+			    const struct variant *variant)
 {
 	bool priced = set->present >> PRICING_REQUESTS & 1;
 
 	for (size_t i = 0; i < row->n_variants; i++)
-		priced |= row->variants[i].set.present >> PRICING_REQUESTS & 1;
+		if (!variant || variant == &row->variants[i])
+			priced |= row->variants[i].set.present >> PRICING_REQUESTS & 1;
 	return priced;
 }
 
@@ -277,7 +288,7 @@ static struct plain price_plainly(const struct parsed_card *card,
 	}
 	factor = plain_factor(card, charge, row);
 	if (!pricing_usage_has(&charge->usage, PRICING_REQUESTS) &&
-	    prices_requests(row, plain_set(tier, charge)))
+	    prices_requests(row, plain_set(tier, charge), plain_variant(row, tier, charge)))
 		pricing_usage_set(&charge->usage, PRICING_REQUESTS, 1);
 	for (int bucket = 0; bucket < PRICING_BUCKETS; bucket++) {
 		if (pricing_usage_has(&charge->usage, (enum pricing_bucket)bucket) &&
