@@ -216,6 +216,64 @@ def test_strange_prices_are_found(change, said):
     assert any(what.startswith(said) for what in strange({**row, **change}))
 
 
+ALL_CLAUDE = re.compile(r"claude-(?=.*(opus|sonnet|haiku))[a-z0-9.-]+")
+# Retired before there were batches, or an experiment that had none.
+NO_BATCH = re.compile(r"claude-(3-sonnet|mythos-preview|instant.*|v?[12](\.\d)?)")
+FEES = {"web_search", "web_fetch"}
+
+
+def of_provider(provider):
+    return [row for row in json.loads(CARD.read_text())["rows"] if row["provider"] == provider]
+
+
+def history(found):
+    """What models cost: (name, first day) -> lists of prices of tokens and of fees."""
+    return {(row["model"], row.get("start", "")): price_lists(row) for row in found}
+
+
+def test_all_spellings_of_a_claude_model_cost_the_same():
+    """claude-sonnet-4.5 is claude-4-5-sonnet, whenever a price of one of them changes."""
+    spellings = {}
+    for (name, day), lists in history(of_provider("anthropic")).items():
+        if ALL_CLAUDE.fullmatch(name):
+            words = name.replace(".", "-").removesuffix("-0").removesuffix("-latest").split("-")
+            tokens = {k: {b: v for b, v in p.items() if b not in FEES} for k, p in lists.items()}
+            spellings.setdefault(tuple(sorted(words)), {}).setdefault(name, {})[day] = tokens
+    several = [names for names in spellings.values() if len(names) > 1]
+    assert len(several) >= 10
+    for names in several:
+        first = next(iter(names))
+        assert [n for n in names if names[n] != names[first]] == [], first
+
+
+def test_batches_of_claude_cost_half():
+    """By Anthropic's rule: of every model, of long requests and in caches too."""
+    for row in of_provider("anthropic"):
+        if NO_BATCH.fullmatch(row["model"]):
+            continue
+        lists = price_lists(row)
+        for (name, above), rates in lists.items():
+            if name:
+                continue
+            half = {b: v / 2 for b, v in rates.items() if b not in FEES}
+            batch = {b: v for b, v in lists["batch", above].items() if b not in FEES}
+            # neither package tells it of one model, and no page was read
+            half = {b: v for b, v in half.items() if b in batch or b != "cache_write_1h"}
+            assert batch == half, row
+
+
+def test_speech_is_priced_by_the_minute_or_the_hour():
+    """A price of a second that a package cut would be off by its last digit."""
+    cut = []
+    for row in json.loads(CARD.read_text())["rows"]:
+        for where, rates in price_lists(row).items():
+            second = rates.get("milliseconds", 0) * 1000
+            hour = float(second * 3600)
+            if second < Fraction(1, 1000) and hour != float(f"{hour:.4g}"):
+                cut.append((row["provider"], row["model"], where, hour))
+    assert not cut
+
+
 def pins():
     return (ROOT / "tests" / "env" / "ratecard.txt").read_text()
 
@@ -318,6 +376,7 @@ GEOGRAPHIES = [
     ("gcp.vertex_ai", "claude-opus-4-6", "us-east5", 5.5),
     ("gcp.vertex_ai", "claude-3-5-haiku", "us-east5", 0.8),
     ("gcp.vertex_ai", "gemini-2.5-flash", "europe-west4", 0.3),
+    ("gcp.vertex_ai", "google/gemini-2.5-flash", None, 0.3),
     ("azure.ai.openai", "gpt-4o-mini", "eu", 0.165),
     ("azure.ai.openai", "gpt-4o-mini-2024-07-18", "us", 0.165),
     ("azure.ai.openai", "gpt-4o-mini", "global", 0.15),

@@ -180,18 +180,22 @@ class Catalogue:
         for name in told:
             lower.setdefault(name.lower(), name)
         named = collections.defaultdict(list)
-        listed = {id(m): [m.id, *equal_names(m)] for m in self.genai.models(provider)}
+        listed = {id(m): whole_names(m) for m in self.genai.models(provider)}
         others = self.overrides.names(provider)
         everything = [*told, *others, *(name for members in listed.values() for name in members)]
         for model in self.genai.models(provider):
             members = [n for n in listed[id(model)] if self.genai.find(provider, n) is model]
             members += self.pattern_names(provider, model, everything)
             resold = self.genai.maker(provider, model)
-            named[id(model)] = list(dict.fromkeys(members)) or [model.id] * (not resold)
+            named[id(model)] = list(dict.fromkeys(members)) or listed[id(model)][:1] * (not resold)
+            if not listed[id(model)]:
+                self.unpriced.append((provider, model.id, "the beginning of names, which is none"))
         for name, known in others.items():
             if name in told:
                 continue
-            named[id(self.genai.find(provider, known))].append(name)
+            model = self.genai.find(provider, known)
+            assert model, f"names: no model of {provider} is {known}"
+            named[id(model)].append(name)
             if known in told:
                 lower[name.lower()] = known
         alone = []
@@ -244,6 +248,7 @@ class Catalogue:
             if twin is not one:
                 twin.names += one.names
                 twin.merged.group = [*twin.merged.group, *one.merged.group]
+                twin.merged.settled = [*twin.merged.settled, *one.merged.settled]
         for one in found.values():
             if not one.merged.era.figures and not past and not future:
                 self.leave_out(provider, one.names, one.merged)
@@ -299,6 +304,11 @@ class Catalogue:
             self.leave_out(provider, members, merged)
             return None
         return Model(provider, merged, preferred=name)
+
+
+def whole_names(model):
+    """A model's id and what its rule lists, but for what names only begin with."""
+    return [name for name in [model.id, *equal_names(model)] if not name.endswith("-")]
 
 
 def is_whole(name, known):
