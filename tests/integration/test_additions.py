@@ -272,6 +272,8 @@ PARTS = [
         for day, price in zip(("2025-10-02", "2025-10-03", "2025-10-31"), prices)
     ),
     ("anthropic", "claude-sonnet-4-20250514", "2025-11-08", "gen_ai.usage.input_tokens", 1e6, 6),
+    ("gcp.vertex_ai", "claude-sonnet-4@20250514", TODAY, "gen_ai.usage.input_tokens", 1e6, None),
+    ("gcp.vertex_ai", "claude-sonnet-4@20250514", TODAY, "gen_ai.usage.input_tokens", 200_000, 0.6),
     *(
         ("x_ai", model, "2025-11-20", "gen_ai.usage.input_tokens", quantity, price)
         for model, quantity, price in (

@@ -107,6 +107,14 @@ def test_the_card_is_made_again_as_it_is(fresh):
     assert CARD.stat().st_size <= 3 * 10**6
 
 
+def test_a_dated_name_that_costs_other_than_its_base_is_reported(fresh):
+    """Either it was so when the name was made, or a snapshot has a neighbour's price."""
+    _, _, section = (fresh / "report.txt").read_text().partition("## Dated names that cost other ")
+    lines = section.partition("\n\n")[0].splitlines()
+    assert "openai/gpt-4o-2024-05-13 standard/input: 5/M, the undated name 2.5/M" in lines
+    assert not any("gpt-4o-2024-11-20" in line for line in lines)
+
+
 def test_every_name_of_both_packages_is_found_or_reported(fresh):
     report = fresh / "report.txt"
     done = run("coverage.py", "--tollspan", TOLLSPAN, "--report", report)

@@ -18,6 +18,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import figures as f
 import names
 import regions
 import rows
@@ -569,6 +570,21 @@ class Builder:
         self.additions.narrow(self.rows)
 
 
+def unlike_their_base(found, today):
+    """Dated names that cost other than the name that they are of."""
+    eras = {
+        (row["provider"], row["model"]): rows.read_row(row)
+        for row in found
+        if row.get("start", "") <= today < row.get("end", "9")
+    }
+    for (provider, name), era in sorted(eras.items()):
+        base = eras.get((provider, names.undated(name)))
+        for key in sorted(contradicts(base, era)) if base else ():
+            prices = [f.price_text(key[2], e.figures[key]) for e in (era, base)]
+            what = f"{field_name(key)}: {prices[0]}, the undated name {prices[1]}"
+            yield f"{provider}/{name} {what}"
+
+
 def report(catalogue, builder, size):
     """The lines of the report."""
     overrides, merger = catalogue.overrides, catalogue.merger
@@ -606,6 +622,9 @@ def report(catalogue, builder, size):
     yield "## Fields that no bucket has"
     for field, count in (catalogue.genai.unmapped + catalogue.litellm.unmapped).most_common():
         yield f"{count} × {field}"
+    yield ""
+    yield "## Dated names that cost other than the name that they are of"
+    yield from unlike_their_base(builder.rows, overrides.checked)
     yield ""
     yield "## Geographies that no multiplier says: unpriced there"
     for provider, model, region in catalogue.litellm.regional:
