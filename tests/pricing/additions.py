@@ -49,6 +49,8 @@ class Addition:
         self.instead = read_lists(entry.get("instead", {}))
         self.dropped = self.instead.keys() - self.figures.keys()
         self.blocked = read_era(entry).blocked
+        self.bounds = {above for _, above, _ in self.figures if above}
+        self.bounds |= {above for _, above in self.blocked}
 
     def __str__(self):
         return json.dumps(self.entry, ensure_ascii=False)
@@ -285,6 +287,7 @@ class Additions:
     def explains(self, usage, bucket, figure):
         """Whether the card's figure, or that it has none, is by an addition."""
         row, day = usage.row, usage.time.date()
+        read = sum(usage.quantities.get(b, 0) for b in f.TOKENS - f.OUTPUT)
         for addition in self.list:
             if not addition.is_of(row["provider"], row["model"]):
                 continue
@@ -299,8 +302,8 @@ class Additions:
                 if first <= day <= date.fromisoformat(rule.get("end", "9999-01-01")):
                     return True
             dropped = {b for _, _, b in addition.dropped} | set(entry.get("unbilled", ()))
-            lengths = addition.blocked or any(above for _, above, _ in addition.figures)
-            lost = figure is None and (lengths or bucket in dropped)
+            long = any(read > above for above in addition.bounds)
+            lost = figure is None and (long or bucket in dropped)
             ended = figure is None and day.isoformat() >= entry.get("ends", "9")
             regions = entry.get("regions", [usage.region])
             elsewhere = figure is None and usage.region and usage.region not in regions
