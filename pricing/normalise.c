@@ -142,14 +142,15 @@ static void google(const char *name, struct pricing_model *model)
 {
 	static const char by_default[] = "@default";
 	const char *location = strstr(name, "locations/"), *last = strrchr(name, '/');
-	const char *id = last ? last + 1 : name;
+	const char *id = last ? last + 1 : name, *own = behind(name, "google/");
 	size_t length;
 
 	if (last && !behind(name, "models/") && !behind(name, "publishers/") &&
-	    !strstr(name, "/publishers/"))
+	    !strstr(name, "/publishers/") && own != id)
 		return;
 	/* the resource's collection, not one of tuned models */
-	if (last && !behind(name, "models/") && !(last - name >= 7 && behind(last - 7, "/models/")))
+	if (last && !behind(name, "models/") && own != id &&
+	    !(last - name >= 7 && behind(last - 7, "/models/")))
 		return;
 	if (location && last) {
 		const char *region = location + strlen("locations/");

@@ -42,6 +42,7 @@ WRONG = [
         "no row of command-a at that time: ",
     ),
     ({"new": True, "prices": {"input": "7"}}, "a package has command-a: "),
+    ({"instead": {"prices": {"cache_read": "1"}}}, "the card has no command-a standard/cache_read"),
 ]
 
 
@@ -99,6 +100,32 @@ def test_a_figure_is_added_for_all_time_or_from_a_day_until_one(tmp_path):
     assert [row["prices"]["cache_read"] for row in command_a(tmp_path)] == ["0.5"] * 3
 
 
+def test_what_is_wrong_has_no_price_where_what_is_right_is_not_known(tmp_path):
+    """A figure, the prices of a length, and a bucket that has another's price: for a time."""
+    (before,) = rows(CARD, "cohere", "command-a")
+    entry = {
+        **COHERE,
+        "provider": ["cohere"],
+        "end": "2026-03-01",
+        "instead": {"prices": {"output": before["prices"]["output"]}},
+        "context": [{"above": 1000, "prices": {}}],
+    }
+    entries = [entry, {**COHERE, "unbilled": ["reasoning"], "start": "2026-03-01"}]
+    done = generate(tmp_path, *entries)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = command_a(tmp_path)
+    assert first["prices"] == {"input": before["prices"]["input"]}
+    assert first["context"] == [{"above": 1000, "prices": {}}]
+    assert second["prices"] == before["prices"] and "context" not in second
+    assert second["start"] == "2026-03-01" and "reasoning" not in second.get("billed_as", {})
+    assert "no output" in first["source"] and "no price above 1000" in first["source"]
+    made = (tmp_path / "card.json").read_text()
+    base = tmp_path / "base.json"
+    base.write_text(made)
+    assert generate(tmp_path, *entries, base=base).returncode == 0
+    assert (tmp_path / "card.json").read_text() == made
+
+
 def test_hours_are_added_in_front_and_a_model_that_neither_package_has(tmp_path):
     night = {"zone": "UTC", "from": "00:00", "to": "06:00", "prices": {"input": "1", "output": "2"}}
     holiday = {
@@ -122,8 +149,19 @@ def test_hours_are_added_in_front_and_a_model_that_neither_package_has(tmp_path)
 MILLION = 100_000  # of tokens, times ten
 PUBLISHED = [
     # provider, model, time, tier, geography, bucket, price of a million: by the providers' pages
+    # a promotion, no cheaper nights, the first of them, the last, and the hour in which they ended
+    ("deepseek", "deepseek-chat", "2025-01-15T18:00:00Z", None, None, "output", 0.28),
+    ("deepseek", "deepseek-chat", "2025-02-08T15:59:59Z", None, None, "input", 0.14),
+    ("deepseek", "deepseek-chat", "2025-02-08T16:00:00Z", None, None, "input", 0.27),
+    ("deepseek", "deepseek-chat", "2025-02-20T17:00:00Z", None, None, "output", 1.1),
+    ("deepseek", "deepseek-reasoner", "2025-02-26T16:29:59Z", None, None, "output", 2.19),
+    ("deepseek", "deepseek-reasoner", "2025-02-26T16:30:00Z", None, None, "output", 0.55),
     ("deepseek", "deepseek-chat", "2025-09-04T18:00:00Z", None, None, "output", 0.55),
+    ("deepseek", "deepseek-chat", "2025-09-05T15:59:59Z", None, None, "output", 1.1),
+    ("deepseek", "deepseek-chat", "2025-09-05T16:00:00Z", None, None, "output", 1.68),
     ("deepseek", "deepseek-chat", "2025-09-05T18:00:00Z", None, None, "output", 1.68),
+    ("deepseek", "deepseek-v3.1-terminus", "2025-09-25T18:00:00Z", None, None, "output", 1.68),
+    ("deepseek", "deepseek-v3.2-exp", "2025-10-25T18:00:00Z", None, None, "output", 0.42),
     ("deepseek", "deepseek-reasoner", "2025-09-28T12:00:00Z", None, None, "input", 0.56),
     ("deepseek", "deepseek-reasoner", "2026-04-23T12:00:00Z", None, None, "input", 0.28),
     ("deepseek", "deepseek-chat", "2026-04-24T12:00:00Z", None, None, "output", 0.28),
@@ -159,6 +197,19 @@ PUBLISHED = [
     ("openai", "gpt-6.1-sol", "2026-11-20T00:00:00Z", None, "jp", "input", None),
     ("groq", "llama-3.3-70b-versatile", "2026-06-01T00:00:00Z", "batch", None, "output", 0.395),
     ("x_ai", "grok-4.6", "2026-11-20T00:00:00Z", None, "us", "output", 6.6),
+    ("x_ai", "grok-4.7", "2026-11-20T00:00:00Z", None, "us", "output", 6.6),
+    ("x_ai", "grok-4.20-beta-reasoning", "2026-04-29T23:59:59Z", None, None, "output", 6),
+    ("x_ai", "grok-4.20-beta-reasoning", "2026-04-30T00:00:00Z", None, None, "output", 2.5),
+    ("x_ai", "grok-4.20-reasoning", "2026-04-29T23:59:59Z", "batch", None, "output", None),
+    ("anthropic", "claude-opus-4-1", "2025-11-08T00:00:00Z", "batch", None, "output", 37.5),
+    ("anthropic", "claude-3-haiku-20240307", "2025-11-08T00:00:00Z", "batch", None, "input", 0.125),
+    ("anthropic", "claude-opus-4-6", "2026-02-20T00:00:00Z", "fast", None, "output", 150),
+    ("anthropic", "claude-opus-4-7", "2026-05-20T00:00:00Z", "fast", None, "input", 30),
+    ("anthropic", "claude-mythos-preview", "2026-06-08T23:59:59Z", None, None, "output", 125),
+    ("anthropic", "claude-mythos-preview", "2026-06-09T00:00:00Z", None, None, "output", 50),
+    ("gcp.gemini", "gemini-2.0-flash", "2025-10-31T00:00:00Z", "batch", None, "output", 0.2),
+    ("gcp.gemini", "gemini-2.5-flash-preview", "2025-05-01T00:00:00Z", None, None, "output", 0.6),
+    ("gcp.gemini", "gemini-1.5-flash-8b-001", "2025-05-01T00:00:00Z", None, None, "output", 0.15),
     ("x_ai", "grok-4.6", "2026-11-20T00:00:00Z", None, "eu", "output", None),
 ]
 
@@ -204,6 +255,32 @@ PARTS = [
         "gen_ai.usage.cache_read.input_tokens",
         1e6,
         0.1,
+    ),
+    *(
+        ("anthropic", model, day, "gen_ai.usage.cache_read.input_tokens", 1e6, price)
+        for model in ("claude-sonnet-5.5", "claude-5-5-sonnet")
+        for day, price in (("2026-10-06", 0.2), ("2026-10-07", 0.1))
+    ),
+    # a million is a long request
+    *(
+        ("gcp.gemini", model, day, "gen_ai.usage.cache_read.input_tokens", 1e6, price)
+        for model, prices in (
+            ("gemini-2.5-pro", (0.625, None, 0.25)),
+            ("gemini-2.5-flash", (0.075, None, 0.03)),
+            ("gemini-2.5-flash-lite", (0.025, None, 0.01)),
+        )
+        for day, price in zip(("2025-10-02", "2025-10-03", "2025-10-31"), prices)
+    ),
+    ("anthropic", "claude-sonnet-4-20250514", "2025-11-08", "gen_ai.usage.input_tokens", 1e6, 6),
+    ("gcp.vertex_ai", "claude-sonnet-4@20250514", TODAY, "gen_ai.usage.input_tokens", 1e6, None),
+    ("gcp.vertex_ai", "claude-sonnet-4@20250514", TODAY, "gen_ai.usage.input_tokens", 200_000, 0.6),
+    *(
+        ("x_ai", model, "2025-11-20", "gen_ai.usage.input_tokens", quantity, price)
+        for model, quantity, price in (
+            ("grok-4-fast-reasoning", 128_000, 0.0256),
+            ("grok-4-fast-reasoning", 128_001, 0.0512004),
+            ("grok-4-1-fast-reasoning", 128_001, None),
+        )
     ),
     ("x_ai", "grok-4.3", "2026-11-20", "tollspan.usage.requests.web_search", 1000, 5),
     ("x_ai", "grok-4.3", "2026-11-20", "tollspan.usage.requests.file_search", 1000, 2.5),

@@ -107,6 +107,14 @@ def test_the_card_is_made_again_as_it_is(fresh):
     assert CARD.stat().st_size <= 3 * 10**6
 
 
+def test_a_dated_name_that_costs_other_than_its_base_is_reported(fresh):
+    """Either it was so when the name was made, or a snapshot has a neighbour's price."""
+    _, _, section = (fresh / "report.txt").read_text().partition("## Dated names that cost other ")
+    lines = section.partition("\n\n")[0].splitlines()
+    assert "openai/gpt-4o-2024-05-13 standard/input: 5/M, the undated name 2.5/M" in lines
+    assert not any("gpt-4o-2024-11-20" in line for line in lines)
+
+
 def test_every_name_of_both_packages_is_found_or_reported(fresh):
     report = fresh / "report.txt"
     done = run("coverage.py", "--tollspan", TOLLSPAN, "--report", report)
@@ -216,6 +224,64 @@ def test_strange_prices_are_found(change, said):
     assert any(what.startswith(said) for what in strange({**row, **change}))
 
 
+ALL_CLAUDE = re.compile(r"claude-(?=.*(opus|sonnet|haiku))[a-z0-9.-]+")
+# Retired before there were batches, or an experiment that had none.
+NO_BATCH = re.compile(r"claude-(3-sonnet|mythos-preview|instant.*|v?[12](\.\d)?)")
+FEES = {"web_search", "web_fetch"}
+
+
+def of_provider(provider):
+    return [row for row in json.loads(CARD.read_text())["rows"] if row["provider"] == provider]
+
+
+def history(found):
+    """What models cost: (name, first day) -> lists of prices of tokens and of fees."""
+    return {(row["model"], row.get("start", "")): price_lists(row) for row in found}
+
+
+def test_all_spellings_of_a_claude_model_cost_the_same():
+    """claude-sonnet-4.5 is claude-4-5-sonnet, whenever a price of one of them changes."""
+    spellings = {}
+    for (name, day), lists in history(of_provider("anthropic")).items():
+        if ALL_CLAUDE.fullmatch(name):
+            words = name.replace(".", "-").removesuffix("-0").removesuffix("-latest").split("-")
+            tokens = {k: {b: v for b, v in p.items() if b not in FEES} for k, p in lists.items()}
+            spellings.setdefault(tuple(sorted(words)), {}).setdefault(name, {})[day] = tokens
+    several = [names for names in spellings.values() if len(names) > 1]
+    assert len(several) >= 10
+    for names in several:
+        first = next(iter(names))
+        assert [n for n in names if names[n] != names[first]] == [], first
+
+
+def test_batches_of_claude_cost_half():
+    """By Anthropic's rule: of every model, of long requests and in caches too."""
+    for row in of_provider("anthropic"):
+        if NO_BATCH.fullmatch(row["model"]):
+            continue
+        lists = price_lists(row)
+        for (name, above), rates in lists.items():
+            if name:
+                continue
+            half = {b: v / 2 for b, v in rates.items() if b not in FEES}
+            batch = {b: v for b, v in lists["batch", above].items() if b not in FEES}
+            # neither package tells it of one model, and no page was read
+            half = {b: v for b, v in half.items() if b in batch or b != "cache_write_1h"}
+            assert batch == half, row
+
+
+def test_speech_is_priced_by_the_minute_or_the_hour():
+    """A price of a second that a package cut would be off by its last digit."""
+    cut = []
+    for row in json.loads(CARD.read_text())["rows"]:
+        for where, rates in price_lists(row).items():
+            second = rates.get("milliseconds", 0) * 1000
+            hour = float(second * 3600)
+            if second < Fraction(1, 1000) and hour != float(f"{hour:.4g}"):
+                cut.append((row["provider"], row["model"], where, hour))
+    assert not cut
+
+
 def pins():
     return (ROOT / "tests" / "env" / "ratecard.txt").read_text()
 
@@ -318,6 +384,7 @@ GEOGRAPHIES = [
     ("gcp.vertex_ai", "claude-opus-4-6", "us-east5", 5.5),
     ("gcp.vertex_ai", "claude-3-5-haiku", "us-east5", 0.8),
     ("gcp.vertex_ai", "gemini-2.5-flash", "europe-west4", 0.3),
+    ("gcp.vertex_ai", "google/gemini-2.5-flash", None, 0.3),
     ("azure.ai.openai", "gpt-4o-mini", "eu", 0.165),
     ("azure.ai.openai", "gpt-4o-mini-2024-07-18", "us", 0.165),
     ("azure.ai.openai", "gpt-4o-mini", "global", 0.15),

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What providers publish and neither package has: pricing/additions.json, one entry a line.
 
-An entry is of a provider's models (names of rows, or patterns of them), and holds from `start`
-until `end`; where it has none, from the first row on, and to the last. In that time it
+An entry is of a provider's models (names of rows, or patterns of them; `provider` may be several),
+and holds from `start` until `end`; where it has none, from the first row on, and to the last. In
+that time it
 
 - adds figures, written as in a row (`prices`, `context`, `tiers`, `variants`); where a package has
-  another figure by mistake, `instead` says which, in the same way;
+  another figure by mistake, `instead` says which, in the same way. What `instead` alone has is
+  wrong, and what is right was not found: there is no price then, as of a length whose prices are
+  `{}`, and of buckets that do not have another's price (`unbilled`);
 - puts `hours` in front of a row's own (`all` of them: in their place). A rule without prices has
   those of the row's last rule, which is off-peak;
 - ends the model's last row (`ends`), or says its geographies, all of them (`regions`);
@@ -26,7 +29,7 @@ from merge import field_name, matches
 ADDED = "added: "
 LISTS = ("prices", "context", "tiers", "variants")
 KEYS = {"provider", "model", "new", "start", "end", "ends", "instead", "hours", "all", "regions"}
-KEYS |= {*LISTS, "aliases", "reason", "source", "read"}
+KEYS |= {*LISTS, "aliases", "unbilled", "reason", "source", "read"}
 REQUIRED = {"provider", "model", "reason", "source", "read"}
 PART = re.compile(r"from (\d{4}-\d\d-\d\d) ")
 
@@ -38,17 +41,22 @@ class Addition:
         unknown, missing = entry.keys() - KEYS, REQUIRED - entry.keys()
         assert not unknown and not missing, f"{entry}: {unknown or missing}"
         self.entry = entry
-        self.provider = entry["provider"]
+        several = not isinstance(entry["provider"], str)
+        self.providers = entry["provider"] if several else [entry["provider"]]
         self.models = [entry["model"]] if isinstance(entry["model"], str) else entry["model"]
         self.start, self.end = entry.get("start", ""), entry.get("end", "9")
         self.figures = read_lists(entry)
         self.instead = read_lists(entry.get("instead", {}))
+        self.dropped = self.instead.keys() - self.figures.keys()
+        self.blocked = read_era(entry).blocked
+        self.bounds = {above for _, above, _ in self.figures if above}
+        self.bounds |= {above for _, above in self.blocked}
 
     def __str__(self):
         return json.dumps(self.entry, ensure_ascii=False)
 
     def is_of(self, provider, model):
-        return provider == self.provider and matches(self.models, [model])
+        return provider in self.providers and matches(self.models, [model])
 
     def holds(self, row):
         """Whether it is of the row, of the time that the row begins."""
@@ -60,7 +68,9 @@ class Addition:
         """What a row's source says."""
         fields = {field_name(key).replace("standard/", "") for key in self.figures if key[0] == ""}
         fields |= {scope.partition(":")[0] for scope, _, _ in self.figures if scope}
-        fields |= {key for key in ("hours", "regions", "ends") if key in self.entry}
+        fields |= {key for key in ("hours", "regions", "ends", "unbilled") if key in self.entry}
+        fields |= {f"no {field_name(key).replace('standard/', '')}" for key in self.dropped}
+        fields |= {f"no price above {above}" for _, above in self.blocked}
         what = ", ".join(sorted(fields))
         return f"{what} of {self.entry['source']}, {self.entry['read']}"
 
@@ -71,6 +81,24 @@ class Addition:
             rule if "prices" in rule else {**rule, "prices": off_peak}
             for rule in self.entry.get("hours", ())
         ]
+
+    def change(self, era):
+        """Put its figures into an era."""
+        for key in self.dropped:
+            era.figures.pop(key, None)
+        era.figures.update(self.figures)
+        era.blocked |= self.blocked
+
+    def take_out(self, era):
+        """Take its figures out of an era."""
+        for scope, above, bucket in self.figures:
+            for key in list(era.figures):
+                # what is no token costs the same in a long request
+                own = bucket not in f.TOKENS and key[::2] == (scope, bucket)
+                if own or key == (scope, above, bucket):
+                    del era.figures[key]
+        era.figures.update(self.instead)
+        era.blocked -= self.blocked
 
     def is_rule(self, rule):
         when = {key: value for key, value in rule.items() if key != "prices"}
@@ -111,7 +139,7 @@ class Additions:
             if not addition.is_of(row["provider"], row["model"]):
                 continue
             if addition.holds(row):
-                row = self.write(row, lambda era, a=addition: take_out(era, a))
+                row = self.write(row, addition.take_out)
                 row["hours"] = [r for r in row.get("hours", ()) if not addition.is_rule(r)]
                 if not row["hours"]:
                     del row["hours"]
@@ -142,23 +170,24 @@ class Additions:
             if "new" in addition.entry:
                 self.add_model(found, addition, known)
                 continue
-            for pattern in addition.models:
-                own = [row for row in found if addition.provider == row["provider"]]
-                if not any(matches(pattern, [row["model"]]) for row in own):
-                    self.wrong.append(f"no row of {pattern}: {addition}")
-            names = {r["model"] for r in found if addition.is_of(r["provider"], r["model"])}
-            for name in sorted(names):
-                self.add(found, addition, name, known)
+            for provider in addition.providers:
+                own = [row["model"] for row in found if row["provider"] == provider]
+                for pattern in addition.models:
+                    if not any(matches(pattern, [model]) for model in own):
+                        self.wrong.append(f"no row of {pattern}: {addition}")
+                for name in sorted({n for n in own if addition.is_of(provider, n)}):
+                    self.add(found, addition, (provider, name), known)
 
     def add_model(self, found, addition, known):
         entry = addition.entry
         others = [row for row in found if not row["source"].startswith(ADDED)]
         taken = {(row["provider"], name) for row in others for name in rows.all_names(row)}
+        (provider,) = addition.providers
         for name in addition.models:
-            if (addition.provider, name) in known or (addition.provider, name) in taken:
+            if (provider, name) in known or (provider, name) in taken:
                 self.wrong.append(f"a package has {name}: {addition}")
                 continue
-            row = {"provider": addition.provider, "model": name, "aliases": entry.get("aliases")}
+            row = {"provider": provider, "model": name, "aliases": entry.get("aliases")}
             row |= {"start": entry["start"]} if "start" in entry else {}
             row |= {"end": entry["end"]} if "end" in entry else {}
             row |= {"currency": "USD", "checked": self.checked, "prices": {}}
@@ -166,9 +195,9 @@ class Additions:
             row |= {key: entry[key] for key in (*LISTS, "regions") if key in entry}
             found.append(self.write(row, lambda era: None))
 
-    def add(self, found, addition, name, known):
+    def add(self, found, addition, model, known):
         """To the rows of one model."""
-        own = [r for r in found if (r["provider"], r["model"]) == (addition.provider, name)]
+        own = [r for r in found if (r["provider"], r["model"]) == model]
         own.sort(key=lambda row: row.get("start", ""))
         others = [row for row in found if not any(row is o for o in own)]
         for day in (addition.start, addition.entry.get("end", "")):
@@ -183,7 +212,7 @@ class Additions:
                 own.sort(key=lambda row: row.get("start", ""))
         spans = [row for row in own if addition.holds(row)]
         if not spans:
-            self.wrong.append(f"no row of {name} at that time: {addition}")
+            self.wrong.append(f"no row of {model[1]} at that time: {addition}")
         made = []
         for row in own:
             if any(row is span for span in spans):
@@ -192,14 +221,14 @@ class Additions:
             made.append(row)
         if "ends" in addition.entry:
             if made[-1].get("end") or made[-1].get("start", "") >= addition.entry["ends"]:
-                self.wrong.append(f"the last row of {name} ends or has not begun: {addition}")
+                self.wrong.append(f"the last row of {model[1]} ends or has not begun: {addition}")
             made[-1]["end"] = addition.entry["ends"]
         found[:] = others + made
 
     def added(self, addition, row):
         text = addition.text()
-        if addition.figures:
-            row = self.write(row, lambda era: era.figures.update(addition.figures))
+        if addition.figures or addition.dropped or addition.blocked:
+            row = self.write(row, addition.change)
         if "hours" in addition.entry:
             rules = addition.rules(row)
             row["hours"] = rules + ([] if "all" in addition.entry else row.get("hours", []))
@@ -212,6 +241,8 @@ class Additions:
         """A figure that the row or a package has is an error, unless it is the one named."""
         era = rows.read_row(row)
         said = [("the card", era.figures)]
+        for key in addition.instead.keys() - era.figures.keys():
+            self.wrong.append(f"the card has no {row['model']} {field_name(key)}: {addition}")
         model = known.get((row["provider"], row["model"]))
         if model:
             begun = [
@@ -220,7 +251,7 @@ class Additions:
                 if (e.start or "") <= row.get("start", "")
             ]
             if begun:
-                said.append(("a package", rows.named(begun[-1], row["model"]).figures))
+                said.append(("a package", begun[-1].figures))
             unsettled = {field for field, e in model.merged.settled if e["choice"] == "none"}
             for key in addition.figures:
                 if field_name(key) in unsettled:
@@ -241,23 +272,28 @@ class Additions:
         return found[-1] if found else None
 
     def narrow(self, found):
-        """Geographies that a provider lists: only those."""
+        """Geographies that a provider lists: only those. And what has no other bucket's price."""
         for addition in self.list:
-            if "regions" in addition.entry and "new" not in addition.entry:
-                for row in found:
-                    if addition.holds(row):
-                        row["regions"] = addition.entry["regions"]
+            for row in found if "new" not in addition.entry else ():
+                if not addition.holds(row):
+                    continue
+                if "regions" in addition.entry:
+                    row["regions"] = addition.entry["regions"]
+                for bucket in addition.entry.get("unbilled", ()):
+                    del row["billed_as"][bucket]
 
     # ---- beside the packages ----
 
     def explains(self, usage, bucket, figure):
         """Whether the card's figure, or that it has none, is by an addition."""
         row, day = usage.row, usage.time.date()
+        read = sum(usage.quantities.get(b, 0) for b in f.TOKENS - f.OUTPUT)
         for addition in self.list:
             if not addition.is_of(row["provider"], row["model"]):
                 continue
             entry = addition.entry
-            told = {v for (_, _, b), v in addition.figures.items() if b == bucket}
+            same = {bucket, bucket.removesuffix("_5m")}
+            told = {v for (_, _, b), v in addition.figures.items() if b in same}
             for rule in entry.get("hours", ()):
                 if bucket in rule.get("prices", ()):
                     told.add(f.figure_of(bucket, rule["prices"][bucket]))
@@ -265,32 +301,31 @@ class Additions:
                 first = date.fromisoformat(rule.get("start", "9999-01-01")) - timedelta(days=1)
                 if first <= day <= date.fromisoformat(rule.get("end", "9999-01-01")):
                     return True
+            dropped = {b for _, _, b in addition.dropped} | set(entry.get("unbilled", ()))
+            long = any(read > above for above in addition.bounds)
+            lost = figure is None and (long or bucket in dropped)
             ended = figure is None and day.isoformat() >= entry.get("ends", "9")
             regions = entry.get("regions", [usage.region])
             elsewhere = figure is None and usage.region and usage.region not in regions
-            if figure is not None and figure in told or ended or elsewhere:
+            own = rows.read_row(row).figures.get(("", 0, bucket))
+            hours = "all" in entry and addition.holds(row) and figure == own
+            if figure is not None and (figure in told or hours) or lost or ended or elsewhere:
                 return True
         return False
 
 
-def read_lists(entry):
-    """The figures of lists of prices, written as in a row."""
+def read_era(entry):
+    """An era of lists of prices, written as in a row."""
     lists = {key: entry[key] for key in LISTS if key in entry}
-    return rows.read_row({"prices": {}, **lists}).figures
+    # a row's cache writes are read without their default lifetime
+    return rows.read_row({"prices": {}, "billed_as": {"cache_write": "cache_write_5m"}, **lists})
+
+
+def read_lists(entry):
+    return read_era(entry).figures
 
 
 def mark(row, text):
     """Say in a row's source what was added."""
     row["source"] += f"; {text}" if ADDED in row["source"] else f"; {ADDED}{text}"
     assert len(row["source"]) <= 1000, row["source"]
-
-
-def take_out(era, addition):
-    """An era without an addition's figures."""
-    for scope, above, bucket in addition.figures:
-        for key in list(era.figures):
-            # what is no token costs the same in a long request
-            own = bucket not in f.TOKENS and key[::2] == (scope, bucket)
-            if own or key == (scope, above, bucket):
-                del era.figures[key]
-    era.figures.update(addition.instead)

@@ -119,7 +119,9 @@ class Reasons:
         if self.told(usage, bucket, card, {"hours"}):
             return "settled" if self.is_settled(usage, bucket) else "hours"
         if not self.told(usage, bucket, card):
-            return "unexplained"
+            # its own figure was not taken, so it has another bucket's
+            own = bucket not in usage.row.get("billed_as", ())
+            return "unexplained" if own or not self.is_settled(usage, bucket) else "settled"
         if rate.kind != "direct":
             return "early" if rate.kind == "early" else "alone"
         if (usage.provider, usage.row["model"]) in self.litellm.dropped:

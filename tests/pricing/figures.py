@@ -62,6 +62,8 @@ PARTS = (1, 3, 6, 7, 9)  # a price that has no end may have one for so many unit
 DOUBLE_DIGITS = 15  # decimal digits that a double always holds
 DOUBLE_ERROR = Decimal(2) ** -50
 PART_DIGITS = 6  # of the price of which such a price is a part
+# Speech is sold by the minute or the hour: of a second's price so many digits tell which.
+SPEECH_MAX, SPEECH_DIGITS = Decimal("0.001"), 3
 
 
 def exact(value):
@@ -99,14 +101,19 @@ def round_digits(value, digits):
 
 
 def period(value):
-    """A price for a second that is a price for a minute or an hour, cut: the exact quotient."""
+    """A price for a second that is one for a minute or an hour, cut: the exact quotient."""
     text = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     digits = len(text.normalize().as_tuple().digits)
-    for seconds in (60, 3600) if digits >= 10 else ():
-        whole = round_digits(text * seconds, 5)
-        quotient = Fraction(whole) / seconds
-        if round_digits(Decimal(quotient.numerator) / quotient.denominator, digits) == text:
-            return quotient
+    if digits >= 10:
+        tried = {5}
+    else:
+        tried = range(1, digits) if digits >= SPEECH_DIGITS and text < SPEECH_MAX else ()
+    for kept in tried:
+        for seconds in (60, 3600):
+            whole = round_digits(text * seconds, kept)
+            quotient = Fraction(whole) / seconds
+            if round_digits(Decimal(quotient.numerator) / quotient.denominator, digits) == text:
+                return quotient
     return exact(value)
 
 

@@ -18,6 +18,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import figures as f
 import names
 import regions
 import rows
@@ -180,18 +181,22 @@ class Catalogue:
         for name in told:
             lower.setdefault(name.lower(), name)
         named = collections.defaultdict(list)
-        listed = {id(m): [m.id, *equal_names(m)] for m in self.genai.models(provider)}
+        listed = {id(m): whole_names(m) for m in self.genai.models(provider)}
         others = self.overrides.names(provider)
         everything = [*told, *others, *(name for members in listed.values() for name in members)]
         for model in self.genai.models(provider):
             members = [n for n in listed[id(model)] if self.genai.find(provider, n) is model]
             members += self.pattern_names(provider, model, everything)
             resold = self.genai.maker(provider, model)
-            named[id(model)] = list(dict.fromkeys(members)) or [model.id] * (not resold)
+            named[id(model)] = list(dict.fromkeys(members)) or listed[id(model)][:1] * (not resold)
+            if not listed[id(model)]:
+                self.unpriced.append((provider, model.id, "the beginning of names, which is none"))
         for name, known in others.items():
             if name in told:
                 continue
-            named[id(self.genai.find(provider, known))].append(name)
+            model = self.genai.find(provider, known)
+            assert model, f"names: no model of {provider} is {known}"
+            named[id(model)].append(name)
             if known in told:
                 lower[name.lower()] = known
         alone = []
@@ -244,6 +249,7 @@ class Catalogue:
             if twin is not one:
                 twin.names += one.names
                 twin.merged.group = [*twin.merged.group, *one.merged.group]
+                twin.merged.settled = [*twin.merged.settled, *one.merged.settled]
         for one in found.values():
             if not one.merged.era.figures and not past and not future:
                 self.leave_out(provider, one.names, one.merged)
@@ -299,6 +305,11 @@ class Catalogue:
             self.leave_out(provider, members, merged)
             return None
         return Model(provider, merged, preferred=name)
+
+
+def whole_names(model):
+    """A model's id and what its rule lists, but for what names only begin with."""
+    return [name for name in [model.id, *equal_names(model)] if not name.endswith("-")]
 
 
 def is_whole(name, known):
@@ -559,6 +570,21 @@ class Builder:
         self.additions.narrow(self.rows)
 
 
+def unlike_their_base(found, today):
+    """Dated names that cost other than the name that they are of."""
+    eras = {
+        (row["provider"], row["model"]): rows.read_row(row)
+        for row in found
+        if row.get("start", "") <= today < row.get("end", "9")
+    }
+    for (provider, name), era in sorted(eras.items()):
+        base = eras.get((provider, names.undated(name)))
+        for key in sorted(contradicts(base, era)) if base else ():
+            prices = [f.price_text(key[2], e.figures[key]) for e in (era, base)]
+            what = f"{field_name(key)}: {prices[0]}, the undated name {prices[1]}"
+            yield f"{provider}/{name} {what}"
+
+
 def report(catalogue, builder, size):
     """The lines of the report."""
     overrides, merger = catalogue.overrides, catalogue.merger
@@ -596,6 +622,9 @@ def report(catalogue, builder, size):
     yield "## Fields that no bucket has"
     for field, count in (catalogue.genai.unmapped + catalogue.litellm.unmapped).most_common():
         yield f"{count} × {field}"
+    yield ""
+    yield "## Dated names that cost other than the name that they are of"
+    yield from unlike_their_base(builder.rows, overrides.checked)
     yield ""
     yield "## Geographies that no multiplier says: unpriced there"
     for provider, model, region in catalogue.litellm.regional:

@@ -76,7 +76,7 @@ GENAI = {
 
 def search_bucket(provider, model, bucket):
     """Google bills grounding where others bill searches."""
-    google = provider.startswith("gcp.") and "gemini" in model
+    google = provider == "gcp.gemini" or provider.startswith("gcp.") and "gemini" in model
     return "grounding" if bucket == "web_search" and google else bucket
 
 

@@ -74,6 +74,9 @@ TEST(google_names)
 			    "claude-sonnet-4@20250514"),
 		   "europe-west1|claude-sonnet-4@20250514");
 	CHECK_TEXT(forms_of("gcp.vertex_ai", "claude-sonnet-4@default"), "|claude-sonnet-4");
+	CHECK_TEXT(forms_of("gcp.vertex_ai", "google/gemini-2.5-pro"), "|gemini-2.5-pro");
+	CHECK_TEXT(forms_of("gcp.vertex_ai", "google/tuned/mine"), "none");
+	CHECK_TEXT(forms_of("gcp.vertex_ai", "meta/llama-4"), "none");
 	CHECK_TEXT(forms_of("gcp.vertex_ai", "projects/p/locations/global/endpoints/123"), "none");
 	CHECK_TEXT(forms_of("gcp.gemini", "tunedModels/mine"), "none");
 	CHECK_TEXT(forms_of("gcp.gemini", "gemini-2.5-pro"), "none");
