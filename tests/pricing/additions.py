@@ -5,7 +5,8 @@ An entry is of a provider's models (names of rows, or patterns of them), and hol
 until `end`; where it has none, from the first row on, and to the last. In that time it
 
 - adds figures, written as in a row (`prices`, `context`, `tiers`, `variants`); where a package has
-  another figure by mistake, `instead` says which, in the same way;
+  another figure by mistake, `instead` says which, in the same way: if nothing is added in its place
+  it has no price;
 - puts `hours` in front of a row's own (`all` of them: in their place). A rule without prices has
   those of the row's last rule, which is off-peak;
 - ends the model's last row (`ends`), or says its geographies, all of them (`regions`);
@@ -43,6 +44,7 @@ class Addition:
         self.start, self.end = entry.get("start", ""), entry.get("end", "9")
         self.figures = read_lists(entry)
         self.instead = read_lists(entry.get("instead", {}))
+        self.without = {k: v for k, v in self.instead.items() if k not in self.figures}
 
     def __str__(self):
         return json.dumps(self.entry, ensure_ascii=False)
@@ -62,6 +64,10 @@ class Addition:
         fields |= {scope.partition(":")[0] for scope, _, _ in self.figures if scope}
         fields |= {key for key in ("hours", "regions", "ends") if key in self.entry}
         what = ", ".join(sorted(fields))
+        gone = {k[0] and k[0].partition(":")[0] + "/" or "" for k in self.without}
+        gone = {f"{scope}*" if scope else "" for scope in gone} - {""}
+        gone |= {bucket for scope, _, bucket in self.without if not scope}
+        what += (", " if what and gone else "") + "".join(f"no {g}, " for g in sorted(gone))[:-2]
         return f"{what} of {self.entry['source']}, {self.entry['read']}"
 
     def rules(self, row):
@@ -198,8 +204,8 @@ class Additions:
 
     def added(self, addition, row):
         text = addition.text()
-        if addition.figures:
-            row = self.write(row, lambda era: era.figures.update(addition.figures))
+        if addition.figures or addition.without:
+            row = self.write(row, lambda era: put_in(era, addition))
         if "hours" in addition.entry:
             rules = addition.rules(row)
             row["hours"] = rules + ([] if "all" in addition.entry else row.get("hours", []))
@@ -225,6 +231,10 @@ class Additions:
             for key in addition.figures:
                 if field_name(key) in unsettled:
                     self.wrong.append(f"packages have {row['model']} {field_name(key)}: {addition}")
+        for key, figure in addition.without.items():
+            if era.figures.get(key) != figure:
+                field = f"{row['model']} {field_name(key)} {f.price_text(key[2], figure)}"
+                self.wrong.append(f"the card has not {field}: {addition}")
         for key in addition.figures:
             for who, figures in said:
                 own = figures.get(key)
@@ -265,6 +275,8 @@ class Additions:
                 first = date.fromisoformat(rule.get("start", "9999-01-01")) - timedelta(days=1)
                 if first <= day <= date.fromisoformat(rule.get("end", "9999-01-01")):
                     return True
+            if figure is None and ("new" in entry or bucket in {b for _, _, b in addition.without}):
+                return True
             ended = figure is None and day.isoformat() >= entry.get("ends", "9")
             regions = entry.get("regions", [usage.region])
             elsewhere = figure is None and usage.region and usage.region not in regions
@@ -283,6 +295,13 @@ def mark(row, text):
     """Say in a row's source what was added."""
     row["source"] += f"; {text}" if ADDED in row["source"] else f"; {ADDED}{text}"
     assert len(row["source"]) <= 1000, row["source"]
+
+
+def put_in(era, addition):
+    """An era with an addition's figures, and without what it says is none."""
+    era.figures.update(addition.figures)
+    for key in addition.without:
+        era.figures.pop(key, None)
 
 
 def take_out(era, addition):

@@ -205,6 +205,11 @@ def equal_names(model):
     return [clause.equals for clause in clauses(model) if isinstance(clause, ClauseEquals)]
 
 
+def listed_names(model):
+    """A model's own names: not what is a pattern by its end, "name-"."""
+    return [name for name in [model.id, *equal_names(model)] if name[-1].isalnum()]
+
+
 def clauses(model):
     """The clauses of a model's match rule, in whatever they are joined."""
     todo, found = [model.match], []
@@ -333,6 +338,20 @@ class Litellm:
         self.dropped = set()  # (provider, model) of which a figure is not taken
         self.unpriced = {}  # (provider, model) -> why there is no figure
         self.read()
+
+    def fold(self, entry):
+        """Ids that are one model at several sizes become its variants."""
+        for provider in entry["provider"]:
+            made = Era()
+            for name, sizes in entry["variants"].items():
+                era = self.models.pop((provider, name))
+                assert era.figures and not {b for _, _, b in era.figures} & TOKENS, name
+                for _, _, bucket in era.figures:
+                    for size in sizes:
+                        key = f"variant:{size}", 0, bucket
+                        made.figures[key] = era.figures["", 0, bucket]
+                self.unpriced[provider, name] = f"a size of {entry['model']}"
+            self.models[provider, entry["model"]] = made
 
     def identities(self):
         """What the table calls the providers."""
