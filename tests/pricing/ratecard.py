@@ -146,7 +146,7 @@ class Catalogue:
         return [model for model in models if model.names]
 
     def follow(self, provider, models):
-        """What litellm has of a snapshot costs what it does of the model, where it was overruled."""
+        """A snapshot's figure that litellm has of the model too, and was overruled there, is so here."""
         owners = {name: model for model in models for name in model.names}
         for model in models:
             stem = names.undated(model.name())
@@ -497,14 +497,17 @@ def contradicts(old, new):
     return [k for k in old.figures.keys() & new.figures.keys() if old.figures[k] != new.figures[k]]
 
 
-def extend(old, new, closed):
-    """Add what new knows beside old. Return: the keys that were added, and those that were not."""
+def extend(old, new, closed, settled):
+    """Add what new knows beside old. Return: the keys that were added, and those that were not.
+
+    settled are fields that an override decided: a closed row takes these too."""
     scopes = {s for s, _, _ in old.figures}
     added, refused = [], []
     for key, value in sorted(new.figures.items()):
         if key in old.figures:
             continue
-        if closed and key[0] in scopes and (key[2] not in OPEN_BUCKETS or key[1]):
+        is_open = key[2] in OPEN_BUCKETS and not key[1] or field_name(key) in settled
+        if closed and key[0] in scopes and not is_open:
             refused.append(key)
             continue
         if closed and key[:2] in old.blocked:
@@ -537,7 +540,8 @@ class Builder:
         self.before = collections.defaultdict(list)
         self.meaning = {}
         for row in base["rows"]:
-            if overrides.is_foreign(row["provider"], row["model"]) or not row["model"][-1].isalnum():
+            foreign = overrides.is_foreign(row["provider"], row["model"])
+            if foreign or not row["model"][-1].isalnum():
                 continue
             self.before[row["provider"], row["model"]].append(row)
             for name in [row["model"], *row.get("aliases", ())]:
@@ -630,6 +634,7 @@ class Builder:
         last = begun[-1]
         new = model.merged.era
         differ = contradicts(last[0], new)
+        settled = {field for field, e in model.merged.settled if e["choice"] not in WITHHELD}
         if (new.start or "") > (last[0].start or ""):
             self.changes.append(f"{model.provider}/{before[0]['model']}: from {new.start}")
             begun.append(current)
@@ -640,10 +645,10 @@ class Builder:
             for key in differ:
                 changed.figures[key] = new.figures[key]
             changed.start = today
-            extend(changed, new, closed)
+            extend(changed, new, closed, settled)
             begun.append((changed, text, today, None))
         else:
-            added, refused = extend(last[0], new, closed)
+            added, refused = extend(last[0], new, closed, settled)
             self.refused += [(model.provider, before[0]["model"], key) for key in refused]
             dropped = withhold(last[0], model.merged)
             source, checked = text, today
