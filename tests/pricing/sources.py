@@ -532,6 +532,12 @@ class Litellm:
             if match and entry.number(field) is not None:
                 key = f"variant:{match.group(1).lower()}", 0, "milliseconds"
                 era.figures[key] = period(entry.number(field)) / 1000
+        base = era.figures.get(("", 0, "milliseconds"))
+        if entry.name.provider.startswith("gcp.") and base and entry.mode == "video_generation":
+            # Google's price of what is not named is that of its other sizes
+            if any(s.startswith("variant:") and b == "milliseconds" for s, _, b in era.figures):
+                for size in ("720p", "1080p"):
+                    era.figures.setdefault((f"variant:{size}", 0, "milliseconds"), base)
         for kind in ("audio", "video"):
             value = entry.number(f"input_cost_per_{kind}_per_second")
             by_length = any(f"{kind}_per_second_above" in field for field in entry.fields)
