@@ -23,6 +23,7 @@ import regions
 import rows
 from additions import Additions
 from convert import Conversions
+from figures import price_text
 from merge import (
     GENAI,
     LITELLM,
@@ -694,6 +695,23 @@ class Builder:
         self.additions.narrow(self.rows)
 
 
+def snapshots(found, today):
+    """Dated names with another price than the name without the date."""
+    now = {}
+    for row in found:
+        if row.get("start", "") <= today < row.get("end", "9"):
+            now |= {(row["provider"], name): row for name in rows.all_names(row)}
+    for (provider, name), row in sorted(now.items()):
+        base = now.get((provider, names.undated(name)), row)
+        if base is row:
+            continue
+        own, others = rows.read_row(row).figures, rows.read_row(base).figures
+        for key in sorted(own.keys() & others.keys()):
+            if own[key] != others[key]:
+                said = " and ".join(price_text(key[2], value) for value in (own[key], others[key]))
+                yield f"{provider}/{name} {field_name(key)}: {said}"
+
+
 def report(catalogue, builder, size):
     """The lines of the report."""
     overrides, merger = catalogue.overrides, catalogue.merger
@@ -707,6 +725,8 @@ def report(catalogue, builder, size):
         f"{names_of_both} of both"
     )
     yield f"{merger.agreed[2]} figures of both, {merger.agreed[1]} of one"
+    for what in sorted(set(catalogue.counts) - {"names that both know"}):
+        yield f"{catalogue.counts[what]} {what}"
     yield ""
     yield "## Disagreements, settled"
     for entry, used in zip(overrides.entries, overrides.used):
@@ -720,6 +740,9 @@ def report(catalogue, builder, size):
     yield ""
     yield "## Prices that changed"
     yield from builder.changes
+    yield ""
+    yield "## Snapshots that cost other than their model"
+    yield from snapshots(builder.rows, overrides.checked)
     yield ""
     yield "## Figures that a closed provider's row does not take"
     for provider, model, key in builder.refused:
