@@ -548,10 +548,12 @@ class Builder:
             for name in [row["model"], *row.get("aliases", ())]:
                 self.meaning[row["provider"], name] = row["model"]
         self.used = set()
+        self.owners = {}  # (provider, name) -> the model that has it
         self.moved = {}  # (provider, name) of what were aliases -> the model that has it now
 
     def build(self, catalogue):
         owners = {(model.provider, n): model for model in catalogue.models for n in model.names}
+        self.owners = owners
         for key in catalogue.corrected:
             self.before.pop(key, None)
             self.meaning.pop(key, None)
@@ -602,6 +604,9 @@ class Builder:
         aliases = {a for row in before for a in row.get("aliases", ())} | set(members)
         own = (name, model.name())
         aliases -= {a for a in aliases if self.moved.get((model.provider, a), name) not in own}
+        # a snapshot goes with its model
+        stems = {a: (model.provider, names.undated(a)) for a in aliases}
+        aliases -= {a for a, stem in stems.items() if self.owners.get(stem, model) is not model}
         aliases = sorted(a for a in aliases if a != name and names.undated(a) != name)
         eras = self.eras(model, before)
         written = []
