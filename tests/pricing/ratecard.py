@@ -147,7 +147,7 @@ class Catalogue:
         return [model for model in models if model.names]
 
     def follow(self, provider, models):
-        """A snapshot's figure that litellm has of the model too, and was overruled there, is so here."""
+        """A snapshot costs what the model does where litellm has one figure of both, overruled."""
         owners = {name: model for model in models for name in model.names}
         for model in models:
             stem = names.undated(model.name())
