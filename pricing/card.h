@@ -64,7 +64,7 @@ struct price_scope {
 	const struct table_list *list;       /* NULL where the tier has no price */
 	uint32_t present, prices;            /* of the list, by the request's input */
 	const struct table_variant *variant; /* NULL where there is none */
-	uint32_t other_variants; /* buckets that only variants price, where it is missing */
+	uint32_t other_variants; /* buckets that variants price, where it is another one */
 	uint32_t multiplier;     /* of token prices, in millionths */
 };
 

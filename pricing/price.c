@@ -37,14 +37,14 @@ struct question {
 	bool priced; /* whether there is any price */
 };
 
-/* The variant's price where it has one, else the list's. */
+/* The variant's price where it has one, else the list's; of another variant it is unknown. */
 static bool find_price(const struct question *question, enum pricing_bucket bucket,
 		       struct price *ret_price)
 {
 	const struct price_scope *scope = &question->scope;
 	const struct table_variant *variant = scope->variant;
 
-	if (!question->priced)
+	if (!question->priced || scope->other_variants & (1u << bucket))
 		return false;
 	if (variant &&
 	    table_price_of(scope->table, variant->present, variant->prices, bucket, ret_price))

@@ -126,6 +126,28 @@ def test_what_is_wrong_has_no_price_where_what_is_right_is_not_known(tmp_path):
     assert (tmp_path / "card.json").read_text() == made
 
 
+def test_a_figure_that_is_nowhere_published_is_taken_out_for_a_time(tmp_path):
+    (before,) = rows(CARD, "cohere", "command-a")
+    wrong = {"prices": {"output": before["prices"]["output"]}}
+    entry = {**COHERE, "start": "2026-03-01", "end": "2026-04-01", "instead": wrong}
+    done = generate(tmp_path, entry)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second, third = command_a(tmp_path)
+    assert first["prices"] == third["prices"] == before["prices"]
+    assert second["prices"] == {k: v for k, v in before["prices"].items() if k != "output"}
+    assert "no output of s, own page" in second["source"]
+
+    # once more with what it made, and then without it
+    base = tmp_path / "base.json"
+    base.write_text((tmp_path / "card.json").read_text())
+    assert generate(tmp_path, entry, base=base).returncode == 0
+    assert (tmp_path / "card.json").read_text() == base.read_text()
+    wrong["prices"]["output"] = "7"
+    done = generate(tmp_path, entry)
+    assert done.returncode == 1
+    assert "the card has not command-a standard/output 7/M: " in done.stdout
+
+
 def test_hours_are_added_in_front_and_a_model_that_neither_package_has(tmp_path):
     night = {"zone": "UTC", "from": "00:00", "to": "06:00", "prices": {"input": "1", "output": "2"}}
     holiday = {
@@ -195,6 +217,31 @@ PUBLISHED = [
     ("openai", "gpt-6.2-astra", "2026-11-20T00:00:00Z", "flex", None, "input", None),
     ("openai", "gpt-6.1-sol", "2026-11-20T00:00:00Z", None, "eu", "input", 2.2),
     ("openai", "gpt-6.1-sol", "2026-11-20T00:00:00Z", None, "jp", "input", None),
+    ("openai", "o3", "2025-05-01T00:00:00Z", None, None, "output", 40),
+    ("openai", "o1-mini", "2024-12-01T00:00:00Z", None, None, "output", 12),
+    ("openai", "o1-mini-2024-09-12", "2025-02-01T00:00:00Z", None, None, "output", 4.4),
+    ("openai", "gpt-4o", "2024-07-01T00:00:00Z", None, None, "input", 5),
+    ("openai", "gpt-4o-2024-08-06", "2024-09-01T00:00:00Z", None, None, "input", 2.5),
+    ("openai", "gpt-4o-2024-05-13", "2025-11-20T00:00:00Z", None, None, "input", 5),
+    ("openai", "gpt-5-codex", "2025-11-20T00:00:00Z", None, None, "output", 10),
+    ("openai", "gpt-5-codex", "2025-11-20T00:00:00Z", "priority", None, "output", 20),
+    ("openai", "gpt-5-codex", "2025-11-20T00:00:00Z", "batch", None, "output", None),
+    ("openai", "gpt-5.1-codex-2025-11-13", "2025-11-20T00:00:00Z", "flex", None, "input", None),
+    ("openai", "gpt-5-chat-latest", "2025-11-20T00:00:00Z", "priority", None, "input", None),
+    ("openai", "gpt-5.2-chat-latest", "2026-02-20T00:00:00Z", "batch", None, "input", None),
+    ("openai", "gpt-5.1", "2025-11-20T00:00:00Z", "flex", None, "input", 0.625),
+    ("openai", "gpt-4o-search-preview", "2025-11-20T00:00:00Z", "batch", None, "input", None),
+    ("openai", "gpt-4o-mini-search-preview", "2025-11-20T00:00:00Z", "fast", None, "input", None),
+    ("openai", "o3-deep-research", "2025-11-20T00:00:00Z", "batch", None, "output", 20),
+    ("openai", "o4-mini-deep-research", "2025-11-20T00:00:00Z", "batch", None, "input", 1),
+    ("openai", "gpt-4-1106-vision-preview", "2025-11-20T00:00:00Z", "batch", None, "output", 15),
+    ("openai", "gpt-3.5-turbo-16k-0613", "2025-11-20T00:00:00Z", "batch", None, "input", 1.5),
+    ("openai", "gpt-3.5-turbo-0301", "2025-11-20T00:00:00Z", "batch", None, "output", 2),
+    ("openai", "text-embedding-ada-002", "2025-11-20T00:00:00Z", "batch", None, "input", 0.05),
+    ("openai", "gpt-5.3-codex", "2026-09-20T00:00:00Z", "batch", None, "output", 7),
+    ("openai", "gpt-oss-120b", "2025-11-20T00:00:00Z", None, None, "input", None),
+    ("azure.ai.openai", "gpt-oss-20b", "2025-11-20T00:00:00Z", None, None, "input", None),
+    ("openai", "gpt-4o:extended", "2025-11-20T00:00:00Z", None, None, "input", None),
     ("groq", "llama-3.3-70b-versatile", "2026-06-01T00:00:00Z", "batch", None, "output", 0.395),
     ("x_ai", "grok-4.6", "2026-11-20T00:00:00Z", None, "us", "output", 6.6),
     ("x_ai", "grok-4.7", "2026-11-20T00:00:00Z", None, "us", "output", 6.6),
@@ -282,6 +329,25 @@ PARTS = [
             ("grok-4-1-fast-reasoning", 128_001, None),
         )
     ),
+    ("openai", "o3", "2025-06-09", "gen_ai.usage.cache_read.input_tokens", 1e6, 2.5),
+    ("openai", "o3", "2025-06-10", "gen_ai.usage.cache_read.input_tokens", 1e6, 0.5),
+    (
+        "openai",
+        "gpt-4o-search-preview",
+        "2025-11-20",
+        "gen_ai.usage.cache_read.input_tokens",
+        1e6,
+        None,
+    ),
+    (
+        "openai",
+        "gpt-4o-mini-search-preview",
+        "2025-11-20",
+        "tollspan.usage.requests.web_search",
+        1000,
+        25,
+    ),
+    ("openai", "text-moderation-latest", "2025-11-20", "gen_ai.usage.input_tokens", 1000, 0),
     ("x_ai", "grok-4.3", "2026-11-20", "tollspan.usage.requests.web_search", 1000, 5),
     ("x_ai", "grok-4.3", "2026-11-20", "tollspan.usage.requests.file_search", 1000, 2.5),
 ]
@@ -295,6 +361,75 @@ def test_caches_and_tools_that_are_added_cost_what_the_providers_publish():
             fields["gen_ai.usage.input_tokens"] = int(quantity)
         lines.append(line(provider, model, **fields))
     assert [(*case[:5], amount) for case, amount in zip(PARTS, amounts(lines))] == PARTS
+
+
+HEARD = [
+    # model, field, price of a million tokens: by OpenAI's page
+    ("gpt-4o-audio-preview-2024-10-01", "tollspan.usage.input_audio", 100),
+    ("gpt-4o-audio-preview-2024-10-01", "tollspan.usage.output_audio", 200),
+    ("gpt-4o-audio-preview-2024-12-17", "tollspan.usage.input_audio", 40),
+    ("gpt-4o-realtime-preview-2024-10-01", "tollspan.usage.output_audio", 200),
+    ("gpt-4o-realtime-preview-2024-10-01", "tollspan.usage.cache_read_audio", 20),
+    ("gpt-4o-realtime-preview-2024-12-17", "tollspan.usage.cache_read_audio", 2.5),
+    ("gpt-4o-mini-transcribe-2025-03-20", "tollspan.usage.input_audio", 3),
+    ("gpt-4o-mini-transcribe-2025-12-15", "tollspan.usage.input_audio", 3),
+    ("gpt-4o-mini-tts-2025-12-15", "gen_ai.usage.output_tokens", 12),
+    # what a minute costs is an estimate
+    ("gpt-4o-transcribe", "tollspan.usage.milliseconds", None),
+    ("gpt-4o-mini-transcribe-2025-03-20", "tollspan.usage.milliseconds", None),
+]
+TOTALS = {
+    "input_audio": ["gen_ai.usage.input_tokens"],
+    "output_audio": ["gen_ai.usage.output_tokens"],
+    "cache_read_audio": [
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.cache_read.input_tokens",
+    ],
+}
+
+
+def test_audio_costs_what_its_snapshot_does():
+    lines = []
+    for model, field, _ in HEARD:
+        fields = dict.fromkeys(TOTALS.get(field.rpartition(".")[2], ()), MILLION)
+        lines.append(line("openai", model, **{**fields, field: MILLION, "time": TODAY}))
+    said = [amount and round(amount * 10, 9) for amount in amounts(lines)]
+    assert [(*case[:2], amount) for case, amount in zip(HEARD, said)] == HEARD
+
+
+MADE = [
+    # provider, model, quantity, variant, price: by OpenAI's page
+    ("openai", "dall-e-3", "images", "standard/1024x1024", 0.04),
+    ("openai", "dall-e-3", "images", "hd/1792x1024", 0.12),
+    ("openai", "dall-e-3", "images", "standard/512x512", None),
+    ("openai", "dall-e-2", "images", "256x256", 0.016),
+    ("openai", "dall-e-2", "images", "standard/1024x1024", 0.02),
+    ("openai", "gpt-image-1-mini", "images", "high/1024x1536", 0.052),
+    ("openai", "chatgpt-image-latest", "images", "medium/1536x1024", 0.05),
+    ("openai", "gpt-image-1.5", "images", "low/1024x1024", 0.009),
+    ("openai", "gpt-image-1.5", "images", "standard/1024x1024", None),
+    ("openai", "gpt-image-1.5", "images", "1024x1024", None),
+    ("openai", "sora-2-pro", "milliseconds", "1792x1024", 0.0005),
+    ("openai", "sora-2-pro", "milliseconds", "720x1280", 0.0003),
+    ("openai", "sora-2-pro", "milliseconds", "1920x1080", None),
+    ("openai", "sora-2-pro", "milliseconds", None, None),
+    ("openai", "sora-2-pro-high-res", "milliseconds", None, None),
+    ("azure.ai.openai", "sora-2-pro", "milliseconds", "1024x1792", 0.0005),
+    ("openai", "sora-2", "milliseconds", "720x1280", 0.0001),
+]
+
+
+def test_an_image_and_a_second_cost_by_their_size():
+    lines = [
+        line(
+            provider,
+            model,
+            **{f"tollspan.usage.{bucket}": 1, "time": TODAY},
+            **({"tollspan.variant": variant} if variant else {}),
+        )
+        for provider, model, bucket, variant, _ in MADE
+    ]
+    assert [(*case[:4], amount) for case, amount in zip(MADE, amounts(lines))] == MADE
 
 
 STORED = [

@@ -25,7 +25,7 @@ def run(script, *options):
         env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
 
@@ -150,6 +150,15 @@ READS = {
 }
 CHEAPER, DEARER = {"batch", "flex"}, {"priority", "fast", "ultrafast"}
 PRICE_MAX = 10_000  # of a million tokens
+# Providers whose batches and flex cost half, and models of which their pages say otherwise.
+HALVED = {"openai", "anthropic", "gcp.gemini"}
+NOT_HALF = {
+    "ft:babbage-002",
+    "ft:gpt-4o-2024-08-06",
+    "gpt-3.5-0301",
+    "gpt-3.5-turbo-0613",
+    "gpt-3.5-turbo-1106",
+}
 
 
 def rate(bucket, price):
@@ -191,6 +200,14 @@ def strange(row):
                 yield f"{where}/{bucket} costs more than standard"
             if name in DEARER and value < standard.get(bucket, value):
                 yield f"{where}/{bucket} costs less than standard"
+            if row["provider"] in HALVED and name in CHEAPER and bucket in ("input", "output"):
+                if 2 * value != standard.get(bucket) and row["model"] not in NOT_HALF:
+                    yield f"{where}/{bucket} is not half of standard"
+    if {"input_audio", "output_audio"} & row["prices"].keys() and "milliseconds" in row["prices"]:
+        yield "milliseconds beside tokens of audio"
+    for name in [row["model"], *row.get("aliases", ())]:
+        if not name[-1].isalnum():
+            yield f"{name} is a pattern"
 
 
 def test_no_row_has_strange_prices():
@@ -216,10 +233,13 @@ def test_no_row_has_strange_prices():
             {"tiers": {"flex": {"prices": {"input": "3"}}, "batch": "flex"}},
             "batch/input costs more",
         ),
+        ({"tiers": {"batch": {"prices": {"input": "0.6"}}}}, "batch/input is not half"),
+        ({"prices": {"input_audio": "1", "milliseconds": "1"}}, "milliseconds beside tokens"),
+        ({"aliases": ["ft:gpt-"]}, "ft:gpt- is a pattern"),
     ],
 )
 def test_strange_prices_are_found(change, said):
-    row = {"prices": {"input": "1", "output": "5"}}
+    row = {"provider": "openai", "model": "m", "prices": {"input": "1", "output": "5"}}
     assert not list(strange(row))
     assert any(what.startswith(said) for what in strange({**row, **change}))
 
@@ -280,6 +300,36 @@ def test_speech_is_priced_by_the_minute_or_the_hour():
             if second < Fraction(1, 1000) and hour != float(f"{hour:.4g}"):
                 cut.append((row["provider"], row["model"], where, hour))
     assert not cut
+
+
+SNAPSHOT = re.compile(r"(.+)-20\d\d-?\d\d-?\d\d")
+OTHERS = {"gpt-4o-2024-05-13"}  # whose own price is on the provider's page
+
+
+def test_a_snapshot_costs_what_its_model_does_or_it_is_said_why():
+    """Of OpenAI and Anthropic, whose pages have the price of a model for its snapshots."""
+    now = {}
+    for row in json.loads(CARD.read_text())["rows"]:
+        if row["provider"] in ("openai", "anthropic"):
+            if row.get("start", "") <= TODAY < row.get("end", "9"):
+                for name in [row["model"], *row.get("aliases", ())]:
+                    now[row["provider"], name] = row
+    compared = 0
+    for (provider, name), row in now.items():
+        match = SNAPSHOT.fullmatch(name)
+        base = match and now.get((provider, match.group(1)))
+        if not base or base is row:
+            continue
+        compared += 1
+        own, others = price_lists(row), price_lists(base)
+        differ = [
+            (key, bucket)
+            for key in own.keys() & others.keys()
+            for bucket in own[key].keys() & others[key].keys()
+            if own[key][bucket] != others[key][bucket]
+        ]
+        assert not differ or name in OTHERS or "added: " in row["source"], (name, differ)
+    assert compared > 10
 
 
 def pins():

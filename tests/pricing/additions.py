@@ -69,9 +69,9 @@ class Addition:
         fields = {field_name(key).replace("standard/", "") for key in self.figures if key[0] == ""}
         fields |= {scope.partition(":")[0] for scope, _, _ in self.figures if scope}
         fields |= {key for key in ("hours", "regions", "ends", "unbilled") if key in self.entry}
-        fields |= {f"no {field_name(key).replace('standard/', '')}" for key in self.dropped}
         fields |= {f"no price above {above}" for _, above in self.blocked}
-        what = ", ".join(sorted(fields))
+        gone = {scope.partition(":")[0] + "/*" if scope else b for scope, _, b in self.dropped}
+        what = ", ".join([*sorted(fields), *(f"no {name}" for name in sorted(gone))])
         return f"{what} of {self.entry['source']}, {self.entry['read']}"
 
     def rules(self, row):
@@ -256,6 +256,11 @@ class Additions:
             for key in addition.figures:
                 if field_name(key) in unsettled:
                     self.wrong.append(f"packages have {row['model']} {field_name(key)}: {addition}")
+        for key in addition.dropped & era.figures.keys():
+            figure = addition.instead[key]
+            if era.figures[key] != figure:
+                field = f"{row['model']} {field_name(key)} {f.price_text(key[2], figure)}"
+                self.wrong.append(f"the card has not {field}: {addition}")
         for key in addition.figures:
             for who, figures in said:
                 own = figures.get(key)
@@ -303,7 +308,7 @@ class Additions:
                     return True
             dropped = {b for _, _, b in addition.dropped} | set(entry.get("unbilled", ()))
             long = any(read > above for above in addition.bounds)
-            lost = figure is None and (long or bucket in dropped)
+            lost = figure is None and (long or "new" in entry or bucket in dropped)
             ended = figure is None and day.isoformat() >= entry.get("ends", "9")
             regions = entry.get("regions", [usage.region])
             elsewhere = figure is None and usage.region and usage.region not in regions

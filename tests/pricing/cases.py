@@ -26,7 +26,7 @@ def cases(card, oracle):
             row = row_at(own, time)
             tiers = dict.fromkeys(tier for other in own for tier in other.get("tiers", {}))
             yield from mixed(row, name, time, oracle, tiers)
-        yield from alone(row_at(own, now), name, now)
+        yield from alone(row_at(own, now), name, now, oracle)
 
 
 def noon(day):
@@ -91,8 +91,12 @@ def mixed(row, name, time, oracle, tiers):
                 yield usage
 
 
-def alone(row, name, now):
-    for bucket, variant in usages.lone(row):
+def alone(row, name, now, oracle):
+    """What is billed by itself, and what litellm may bill so where the card has no price."""
+    priced = list(usages.lone(row))
+    others = [b for b in usages.LONE if b in usages.mixed(row) and (b, None) not in priced]
+    others = others if oracle.doubles else []
+    for bucket, variant in [*priced, *((bucket, None) for bucket in others)]:
         yield Usage(row, name, now, {bucket: SMALL}, variant=variant)
 
 

@@ -56,13 +56,14 @@ def genai_names():
     others = [*litellm_names(), *listed_names()]
     for provider in sorted(p for q in providers for p in names.genai_providers(q.id)):
         models = catalogue.models(provider)
-        listed = {id(m): [m.id, *sources.equal_names(m)] for m in models}
+        listed = {id(m): sources.listed_names(m) for m in models}
         everything = [name for members in listed.values() for name in members]
         everything += [name for p, name in others if p == provider]
         for model in models:
             known = [n for n in sources.pattern_names(model) if ratecard.is_whole(n, everything)]
             known = [n for n in listed[id(model)] + known if catalogue.find(provider, n) is model]
-            for name in known or [model.id] * (not catalogue.maker(provider, model)):
+            spare = model.id[-1].isalnum() and not catalogue.maker(provider, model)
+            for name in known or [model.id] * spare:
                 yield provider, name
                 for day in DAYS if not UNDATED.search(name) and not names.undated(name) else ():
                     if catalogue.find(provider, name + day) is model:

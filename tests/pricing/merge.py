@@ -47,6 +47,8 @@ class Overrides:
         self.currencies = content["currencies"]
         self.successors = content["successors"]
         self.doubted = content["doubted"]
+        self.variants = content["variants"]
+        self.foreign = content["foreign"]
         self.used = [[] for _ in self.entries]
         self.open = []
         for entry in self.entries:
@@ -56,6 +58,7 @@ class Overrides:
         self.listed = [(e["provider"], e["names"]) for e in content["names"]]
         self.used_free = [0] * len(self.gratis)
         self.used_doubted = [0] * len(self.doubted)
+        self.used_foreign = [set() for _ in self.foreign]
         self.used_successors = [0] * len(self.successors)
 
     def free(self, provider, names):
@@ -77,6 +80,14 @@ class Overrides:
                 self.used_doubted[i] += 1
                 return {**entry, "choice": "none"}
         return None
+
+    def is_foreign(self, provider, name):
+        """Whether a package has a model as a provider's who does not sell it."""
+        for i, entry in enumerate(self.foreign):
+            if matches(entry["provider"], [provider]) and matches(entry["model"], [name]):
+                self.used_foreign[i].add((provider, name))
+                return True
+        return False
 
     def names(self, provider):
         """Names that a provider has and neither package: name -> the one that is priced."""
@@ -108,6 +119,9 @@ class Overrides:
         for entry, used in zip(self.doubted, self.used_doubted):
             if used != entry["count"]:
                 yield f"doubts {used}, not {entry['count']}: {json.dumps(entry)}"
+        for entry, used in zip(self.foreign, self.used_foreign):
+            if len(used) != entry["count"]:
+                yield f"foreign are {len(used)}, not {entry['count']}: {json.dumps(entry)}"
         for entry, used in zip(self.successors, self.used_successors):
             if not used:
                 yield f"no model that another answers for: {json.dumps(entry)}"
@@ -126,6 +140,7 @@ class Merged:
         self.group = names  # all names of the price, of which a row may have some
         self.origin = origin  # key -> set of sources
         self.settled = settled  # overrides that were needed
+        self.withheld = set()  # fields that the card of before may have, and must not
 
     def is_litellms(self):
         """Whether litellm was right of the price of text: it may then be of these names only."""
@@ -249,6 +264,10 @@ class Merger:
             # the tokens of an image are billed, not the image
             # (that of a variant is for who is told no tokens)
             era.figures = {k: v for k, v in era.figures.items() if k[0] or k[2] != "images"}
+        heard = {("", 0, "input_audio"), ("", 0, "output_audio")} & era.figures.keys()
+        if heard and era.figures.pop(("", 0, "milliseconds"), None) is not None:
+            # of a model whose audio tokens are billed, that of a minute is an estimate
+            settled.append(("standard/milliseconds", {"choice": "estimate"}))
         self.hours(provider, names, first, second, era, conditions, settled)
         era.regions, era.unsaid = second.regions, second.unsaid
         # a tier of which genai-prices tells has the lengths that it tells

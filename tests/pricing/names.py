@@ -170,6 +170,21 @@ def unversioned(provider, name):
     return re.sub(r"-v\d+(:\d+)?$", "", name) if provider == "aws.bedrock" else name
 
 
+# What may follow a model's name and is no product of its own: a version, or how much it thinks.
+VERSION = re.compile(r"(preview|latest|beta|exp|experimental|completion|high|v?\d)")
+
+
+def spelt(name):
+    """A name without what is only another way to write it."""
+    return name.lower().replace(".", "-").removesuffix("-latest")
+
+
+def is_product(model, name):
+    """Whether a name is that of a further product beside a model: gpt-5-codex beside gpt-5."""
+    stem = spelt(model) + "-"
+    return spelt(name).startswith(stem) and not VERSION.match(spelt(name)[len(stem) :])
+
+
 AWS_GEOGRAPHY = re.compile(r"(us|us-gov|eu|apac|global|jp|au|ca|in|sa|me)\.(?=[^.]+\.)")
 
 

@@ -34,12 +34,27 @@ from merge import (
     field_name,
     matches,
 )
-from sources import VERSIONS, Era, GenaiPrices, Litellm, equal_names, pattern_names
+from sources import (
+    VERSIONS,
+    Era,
+    GenaiPrices,
+    Litellm,
+    equal_names,
+    listed_names,
+    pattern_names,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 BY = {source: f"{source} {version}" for source, version in VERSIONS.items()}
 SOURCE_MAX = 1000
 CONVERTED = "; converted back to"
+# Why a figure is not taken: by the choice that was made.
+WITHHELD = {
+    "none": "contradicted, so unpriced",
+    "estimate": "an estimate of what the tokens cost, so unpriced",
+    "other": "another model's, so unpriced",
+    "sizes": "by size only",
+}
 # What a row of a closed provider may get in a tier that it has: the rest was left out by hand.
 OPEN_BUCKETS = {
     "input_image",
@@ -103,6 +118,10 @@ class Catalogue:
         today = date.fromisoformat(overrides.checked)
         self.overrides = overrides
         self.genai, self.litellm = GenaiPrices(today), Litellm()
+        self.corrected = set()  # (provider, model): what the card of before says is wrong
+        for entry in overrides.variants:
+            self.litellm.fold(entry)
+            self.corrected |= {(p, name) for p in entry["provider"] for name in entry["variants"]}
         self.contradicted_aliases()
         self.conversions = Conversions(overrides)
         self.conversions.litellm(self.litellm.models)
@@ -116,7 +135,35 @@ class Catalogue:
         for provider in sorted(providers):
             models = self.provider(provider)
             self.succeed(provider, models)
-            self.models += distinct(models, self.has_snapshots)
+            self.follow(provider, models)
+            self.models += distinct(self.sold(provider, models), self.has_snapshots)
+
+    def sold(self, provider, models):
+        """Models without the names that the provider does not sell."""
+        for model in models:
+            for name in [n for n in model.names if self.overrides.is_foreign(provider, n)]:
+                model.names.remove(name)
+                self.unpriced.append((provider, name, "not sold by the provider"))
+        return [model for model in models if model.names]
+
+    def follow(self, provider, models):
+        """A snapshot costs what the model does where litellm has one figure of both, overruled."""
+        owners = {name: model for model in models for name in model.names}
+        for model in models:
+            stem = names.undated(model.name())
+            base, told = owners.get(stem), self.litellm.models.get((provider, stem))
+            if not base or not told or base is model:
+                continue
+            era, right = model.merged.era, base.merged.era
+            overruled = {f: e for f, e in base.merged.settled if e["choice"] == GENAI}
+            for key in [k for k in era.figures if field_name(k) in overruled]:
+                if model.merged.origin[key] == {LITELLM} and era.figures[key] == told.figures[key]:
+                    era.figures[key] = right.figures[key]
+                    model.merged.origin[key] = {"override"}
+                    field = field_name(key)
+                    model.merged.settled.append((field, overruled[field]))
+                    self.corrected.add((provider, model.name()))
+                    self.counts["figures of snapshots that follow an override"] += 1
 
     def contradicted_aliases(self):
         """An alias that genai-prices has of another model, or litellm of two that differ in price,
@@ -181,16 +228,14 @@ class Catalogue:
         for name in told:
             lower.setdefault(name.lower(), name)
         named = collections.defaultdict(list)
-        listed = {id(m): whole_names(m) for m in self.genai.models(provider)}
+        listed = {id(m): listed_names(m) for m in self.genai.models(provider)}
         others = self.overrides.names(provider)
         everything = [*told, *others, *(name for members in listed.values() for name in members)]
         for model in self.genai.models(provider):
             members = [n for n in listed[id(model)] if self.genai.find(provider, n) is model]
             members += self.pattern_names(provider, model, everything)
-            resold = self.genai.maker(provider, model)
-            named[id(model)] = list(dict.fromkeys(members)) or listed[id(model)][:1] * (not resold)
-            if not listed[id(model)]:
-                self.unpriced.append((provider, model.id, "the beginning of names, which is none"))
+            spare = model.id[-1].isalnum() and not self.genai.maker(provider, model)
+            named[id(model)] = list(dict.fromkeys(members)) or [model.id] * spare
         for name, known in others.items():
             if name in told:
                 continue
@@ -227,6 +272,7 @@ class Catalogue:
             known = name if name in told else lower.get(name.lower())
             groups[known].append(name)
         silent = groups.pop(None, [])
+        products = self.products(provider, model, silent, groups)
         home = next((k for k in groups if k.lower() == model.id.lower()), None)
         if home is None and len(groups) == 1:
             home = next(iter(groups))
@@ -236,9 +282,14 @@ class Catalogue:
             if known == home and not merged.is_litellms():
                 merged.names += silent
                 silent = []
-            made.append(Model(provider, merged, [*past, *before], future, model.id))
-        if silent:
-            merged = self.merger.merge(provider, silent, now, None, set())
+            own = [self.untiered(provider, model, known, e)[0] for e in (*past, *before)]
+            later = [self.untiered(provider, model, known, e)[0] for e in future]
+            preferred = known if merged.withheld else model.id
+            made.append(Model(provider, merged, own, later, preferred))
+        for members in filter(None, (silent, products)):
+            era, others = self.untiered(provider, model, members[0], now)
+            merged = self.merger.merge(provider, members, era, None, set())
+            take_out(merged, now, others)
             made.append(Model(provider, merged, past, future, model.id))
         maker = self.genai.maker(provider, model)
         for one in made if maker else ():
@@ -255,13 +306,44 @@ class Catalogue:
                 self.leave_out(provider, one.names, one.merged)
         return [m for m in found.values() if m.merged.era.figures or m.past or m.future]
 
+    def products(self, provider, model, silent, groups):
+        """Names of further products, which have tiers less: those of litellm, written otherwise,
+        go to these. Return: the rest of them."""
+        written = {names.spelt(known): known for known in groups}
+        rest = []
+        for name in list(silent):
+            known = written.get(names.spelt(name))
+            if self.untiered(provider, model, known or name, Era())[1]:
+                silent.remove(name)
+                (groups[known] if known else rest).append(name)
+        return rest
+
+    def untiered(self, provider, model, name, era):
+        """genai-prices' era of a product that a model's rule has beside it, without the tiers that
+        litellm has of the model and not of the product. Return: it, and the keys without."""
+        home = self.litellm.models.get((provider, model.id))
+        if not home or not names.is_product(model.id, name):
+            return era, set()
+        own = self.litellm.models.get((provider, name), Era())
+        tiers = {scope for scope, _, _ in home.figures} - {scope for scope, _, _ in own.figures}
+        tiers |= {"fast"} if "priority" in tiers else set()
+        tiers -= {scope for scope in tiers if not scope or scope.startswith("variant:")}
+        era = copy_era(era)
+        drop = {k for e in (era, home, own) for k in e.figures if k[0] in tiers}
+        drop |= {("fast", a, b) for scope, a, b in drop if scope == "priority"}
+        for key in drop & era.figures.keys():
+            del era.figures[key]
+        return era, drop
+
     def known(self, provider, model, known, members, era):
         """What both say of a name that litellm knows. Return: Merged, and what held before."""
         aliases = self.litellm.aliases.get((provider, known), [])
         members = list(dict.fromkeys([known, *members, *aliases]))
-        _, now, _ = self.eras(model, provider)
+        _, all_now, _ = self.eras(model, provider)
         conditions = self.conditions(provider, known, model)
+        now, others = self.untiered(provider, model, known, all_now)
         merged = self.merger.merge(provider, members, now, era, conditions)
+        take_out(merged, all_now, others)
         starts = {entry["start"] for _, entry in merged.settled if "start" in entry}
         if not starts:
             return merged, []
@@ -301,15 +383,19 @@ class Catalogue:
         uplift = self.conversions.factor(provider, name)
         if uplift:
             merged.settled.append(("standard/input", {"choice": f"litellm × {uplift['factor']}"}))
+        if (provider, name) in self.corrected:
+            merged.settled.append(("standard/milliseconds", {"choice": "sizes"}))
         if not merged.era.figures:
             self.leave_out(provider, members, merged)
             return None
         return Model(provider, merged, preferred=name)
 
 
-def whole_names(model):
-    """A model's id and what its rule lists, but for what names only begin with."""
-    return [name for name in [model.id, *equal_names(model)] if not name.endswith("-")]
+def take_out(merged, era, others):
+    """Say of a product's price what its model's era has and it has not."""
+    merged.withheld = {field_name(key) for key in others}
+    own = sorted(field_name(key) for key in others & era.figures.keys())
+    merged.settled += [(field, {"choice": "other"}) for field in own]
 
 
 def is_whole(name, known):
@@ -369,6 +455,7 @@ def alone(model, members, name):
     merged.group = group
     other = Model(model.provider, merged, model.past, model.future, name)
     other.rule, other.given = model.rule, model.given
+    merged.withheld = model.merged.withheld
     return other
 
 
@@ -399,7 +486,9 @@ def origin_text(merged):
         fields = sorted(
             {field.replace("standard/", "") for field, e in merged.settled if e["choice"] == choice}
         )
-        what = "contradicted, so unpriced" if choice == "none" else f"settled for {choice}"
+        if choice == "other":
+            fields = sorted({re.split("[>/]", field)[0] for field in fields})
+        what = WITHHELD.get(choice, f"settled for {choice}")
         text += f"; {', '.join(fields)}: {what}"
     return text[:SOURCE_MAX]
 
@@ -412,14 +501,17 @@ def contradicts(old, new):
     return [k for k in old.figures.keys() & new.figures.keys() if old.figures[k] != new.figures[k]]
 
 
-def extend(old, new, closed):
-    """Add what new knows beside old. Return: the keys that were added, and those that were not."""
+def extend(old, new, closed, settled):
+    """Add what new knows beside old. Return: the keys that were added, and those that were not.
+
+    settled are fields that an override decided: a closed row takes these too."""
     scopes = {s for s, _, _ in old.figures}
     added, refused = [], []
     for key, value in sorted(new.figures.items()):
         if key in old.figures:
             continue
-        if closed and key[0] in scopes and (key[2] not in OPEN_BUCKETS or key[1]):
+        is_open = key[2] in OPEN_BUCKETS and not key[1] or field_name(key) in settled
+        if closed and key[0] in scopes and not is_open:
             refused.append(key)
             continue
         if closed and key[:2] in old.blocked:
@@ -433,6 +525,16 @@ def extend(old, new, closed):
     return added, refused
 
 
+def withhold(era, merged):
+    """Take out what is not to be priced. Return: the keys of it."""
+    withheld = {field for field, e in merged.settled if e["choice"] in WITHHELD}
+    withheld |= merged.withheld
+    dropped = [key for key in era.figures if field_name(key) in withheld]
+    for key in dropped:
+        del era.figures[key]
+    return dropped
+
+
 class Builder:
     def __init__(self, overrides, writer, base, additions=None):
         self.overrides, self.writer, self.additions = overrides, writer, additions
@@ -442,20 +544,33 @@ class Builder:
         self.before = collections.defaultdict(list)
         self.meaning = {}
         for row in base["rows"]:
+            foreign = overrides.is_foreign(row["provider"], row["model"])
+            if foreign or not row["model"][-1].isalnum():
+                continue
             self.before[row["provider"], row["model"]].append(row)
             for name in [row["model"], *row.get("aliases", ())]:
                 self.meaning[row["provider"], name] = row["model"]
         self.used = set()
+        self.owners = {}  # (provider, name) -> the model that has it
         self.moved = {}  # (provider, name) of what were aliases -> the model that has it now
 
     def build(self, catalogue):
         owners = {(model.provider, n): model for model in catalogue.models for n in model.names}
+        self.owners = owners
+        for key in catalogue.corrected:
+            self.before.pop(key, None)
+            self.meaning.pop(key, None)
         for model in catalogue.models:
             name = model.name()
             known = self.meaning.get((model.provider, name), name)
             others = owners.get((model.provider, known), model) is not model
             if others or known != name and names.undated(known) == name:
                 self.moved.update({(model.provider, n): name for n in model.names})
+                continue
+            for other in model.names:
+                known = self.meaning.get((model.provider, other), other)
+                if owners.get((model.provider, known), model) is not model:
+                    self.moved[model.provider, other] = name
         for model in catalogue.models:
             self.add(model)
         self.finish(catalogue)
@@ -472,7 +587,8 @@ class Builder:
         for name in model.names:
             known = self.meaning.get((provider, name))
             stem = names.undated(name)
-            parts[known or self.meaning.get((provider, stem))].append(name)
+            moved = (provider, name) in self.moved
+            parts[None if moved else known or self.meaning.get((provider, stem))].append(name)
         fresh = parts.pop(None, [])
         if fresh and len(parts) == 1 and model.name() not in fresh:
             parts[next(iter(parts))] += fresh
@@ -489,7 +605,11 @@ class Builder:
         if name not in members:
             name = min(members, key=lambda n: (len(n), n))
         aliases = {a for row in before for a in row.get("aliases", ())} | set(members)
-        aliases -= {a for a in aliases if self.moved.get((model.provider, a), name) != name}
+        own = (name, model.name())
+        aliases -= {a for a in aliases if self.moved.get((model.provider, a), name) not in own}
+        # a snapshot goes with its model
+        stems = {a: (model.provider, names.undated(a)) for a in aliases}
+        aliases -= {a for a, stem in stems.items() if self.owners.get(stem, model) is not model}
         aliases = sorted(a for a in aliases if a != name and names.undated(a) != name)
         eras = self.eras(model, before)
         written = []
@@ -523,6 +643,7 @@ class Builder:
         last = begun[-1]
         new = model.merged.era
         differ = contradicts(last[0], new)
+        settled = {field for field, e in model.merged.settled if e["choice"] not in WITHHELD}
         if (new.start or "") > (last[0].start or ""):
             self.changes.append(f"{model.provider}/{before[0]['model']}: from {new.start}")
             begun.append(current)
@@ -533,24 +654,36 @@ class Builder:
             for key in differ:
                 changed.figures[key] = new.figures[key]
             changed.start = today
-            extend(changed, new, closed)
+            extend(changed, new, closed, settled)
             begun.append((changed, text, today, None))
         else:
-            added, refused = extend(last[0], new, closed)
+            added, refused = extend(last[0], new, closed, settled)
             self.refused += [(model.provider, before[0]["model"], key) for key in refused]
-            source = last[1]
-            if not closed:
-                withheld = {field for field, e in model.merged.settled if e["choice"] == "none"}
-                for key in [k for k in last[0].figures if field_name(k) in withheld]:
-                    del last[0].figures[key]
-                source, checked = text, today
-            elif added and not source.endswith(BY[LITELLM]):
-                source = f"{source}; {fields_text(added)} by {BY[LITELLM]}"[:SOURCE_MAX]
+            dropped = withhold(last[0], model.merged)
+            source, checked = text, today
+            if closed:
+                source, checked = self.closed_source(model, last, added, dropped), last[2]
+            if added or dropped:
                 checked = today
-            else:
-                checked = last[2]
             begun[-1] = (last[0], source, checked, last[3])
         return [*begun, *future]
+
+    @staticmethod
+    def closed_source(model, last, added, dropped):
+        """The source of a closed provider's row, with what was added and taken out."""
+        source = last[1]
+        if dropped:
+            # what was said to be of a package and is gone
+            source = re.sub(r"; [a-z_, ]+ by [a-z-]+ [\d.]+$", "", source)
+            source += f"; {fields_text(dropped)}: not taken"
+        origin = model.merged.origin
+        by = collections.defaultdict(list)
+        for key in added:
+            by[" and ".join(sorted(BY[s] for s in origin.get(key, ()) if s in BY))].append(key)
+        for packages, keys in sorted(by.items()):
+            if packages and not source.endswith(packages):
+                source += f"; {fields_text(keys)} by {packages}"
+        return source[:SOURCE_MAX]
 
     def finish(self, catalogue):
         """Rows of models that neither package knows any more, and the geographies of all."""
@@ -598,6 +731,8 @@ def report(catalogue, builder, size):
         f"{names_of_both} of both"
     )
     yield f"{merger.agreed[2]} figures of both, {merger.agreed[1]} of one"
+    for what in sorted(set(catalogue.counts) - {"names that both know"}):
+        yield f"{catalogue.counts[what]} {what}"
     yield ""
     yield "## Disagreements, settled"
     for entry, used in zip(overrides.entries, overrides.used):

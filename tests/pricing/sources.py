@@ -205,6 +205,11 @@ def equal_names(model):
     return [clause.equals for clause in clauses(model) if isinstance(clause, ClauseEquals)]
 
 
+def listed_names(model):
+    """A model's own names: not what is a pattern by its end, "name-"."""
+    return [name for name in [model.id, *equal_names(model)] if name[-1].isalnum()]
+
+
 def clauses(model):
     """The clauses of a model's match rule, in whatever they are joined."""
     todo, found = [model.match], []
@@ -333,6 +338,20 @@ class Litellm:
         self.dropped = set()  # (provider, model) of which a figure is not taken
         self.unpriced = {}  # (provider, model) -> why there is no figure
         self.read()
+
+    def fold(self, entry):
+        """Ids that are one model at several sizes become its variants."""
+        for provider in entry["provider"]:
+            made = Era()
+            for name, sizes in entry["variants"].items():
+                era = self.models.pop((provider, name))
+                assert era.figures and not {b for _, _, b in era.figures} & TOKENS, name
+                for _, _, bucket in era.figures:
+                    for size in sizes:
+                        key = f"variant:{size}", 0, bucket
+                        made.figures[key] = era.figures["", 0, bucket]
+                self.unpriced[provider, name] = f"a size of {entry['model']}"
+            self.models[provider, entry["model"]] = made
 
     def identities(self):
         """What the table calls the providers."""
@@ -513,6 +532,12 @@ class Litellm:
             if match and entry.number(field) is not None:
                 key = f"variant:{match.group(1).lower()}", 0, "milliseconds"
                 era.figures[key] = period(entry.number(field)) / 1000
+        base = era.figures.get(("", 0, "milliseconds"))
+        if entry.name.provider.startswith("gcp.") and base and entry.mode == "video_generation":
+            # Google's price of what is not named is that of its other sizes
+            if any(s.startswith("variant:") and b == "milliseconds" for s, _, b in era.figures):
+                for size in ("720p", "1080p"):
+                    era.figures.setdefault((f"variant:{size}", 0, "milliseconds"), base)
         for kind in ("audio", "video"):
             value = entry.number(f"input_cost_per_{kind}_per_second")
             by_length = any(f"{kind}_per_second_above" in field for field in entry.fields)

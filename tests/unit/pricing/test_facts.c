@@ -524,7 +524,8 @@ TEST(a_call_is_one_request_where_nothing_is_said)
 TEST(an_image_is_by_quality_and_size)
 {
 	static const char row[] =
-		"\"prices\": {\"input\": \"5\"}, \"variants\": {\"high/1024x1024\": {\"prices\": "
+		"\"prices\": {\"input\": \"5\", \"output\": \"10\"}, \"variants\": "
+		"{\"high/1024x1024\": {\"prices\": "
 		"{\"images\": \"0.167\"}}, \"low/1024x1024\": {\"prices\": {\"images\": \"0.011\", "
 		"\"input\": \"4\"}}}, \"regions\": {\"us\": {\"multiplier\": \"2\"}}, "
 		"\"tiers\": {\"batch\": {\"prices\": {\"input\": \"2.5\"}}}";
@@ -550,9 +551,12 @@ TEST(an_image_is_by_quality_and_size)
 	charge.region = NULL;
 	charge.variant = NULL;
 	CHECK_TEXT(cost_with(row, charge), "5");
-	/* what the tier prices needs no variant of this name */
+	/* what a variant changes is not known of another one; what none does needs no name */
 	charge.variant = "medium/1024x1024";
-	CHECK_TEXT(cost_with(row, charge), "5");
+	CHECK_TEXT(cost_with(row, charge), "variant");
+	charge.usage = (struct pricing_usage){0};
+	pricing_usage_set(&charge.usage, PRICING_OUTPUT, MILLION);
+	CHECK_TEXT(cost_with(row, charge), "10");
 	pricing_usage_set(&charge.usage, PRICING_PAGES, 1);
 	CHECK_TEXT(cost_with(row, charge), "bucket");
 }

@@ -247,7 +247,7 @@ static void plain_bucket(struct plain *plain, const struct card_row *row,
 		others |= row->variants[i].set.present >> as & 1;
 	if (variant)
 		price = plain_price(&variant->set, as);
-	if (!price)
+	if (!price && !(charge->variant && !variant && others))
 		price = plain_price(plain_set(tier, charge), as);
 	if (!price && plain->status == PRICING_PRICED)
 		plain->status = charge->variant && !variant && others ? PRICING_UNPRICED_VARIANT
