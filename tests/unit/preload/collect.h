@@ -3,11 +3,22 @@
 #ifndef TESTS_UNIT_PRELOAD_COLLECT_H
 #define TESTS_UNIT_PRELOAD_COLLECT_H
 
+#include <time.h>
+
 #include "agent/source/preload.h"
 #include "agent/util/record_check.h"
 #include "tests/unit/test.h"
 
 #define STREAMS_MAX 4096
+#define PATIENCE_MS 40000 /* with what is to come; it costs nothing when it comes */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* One direction of one connection, as captured. */
 struct stream {
