@@ -6,8 +6,8 @@
 #include "tests/unit/pricing/card_random.h"
 
 #define ROWS 5000
-#define PARTS 50
-#define PATIENCE_S 20
+#define PARTS 100
+#define PATIENCE_S 40
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SLOW 20
