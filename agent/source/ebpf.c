@@ -31,7 +31,6 @@
 #define RECORDS_AT_ONCE 65536 /* then other descriptors get their turn */
 #define READY_MS 30000
 #define ANSWER_MS 10000
-#define FINISH_NS 1000000000ull /* for a ring that is written as fast as it is read */
 
 enum { FD_RING, FD_LOSSES, FD_VERDICTS, FD_EPOCH };
 
@@ -42,6 +41,7 @@ struct ebpf_source {
 	int epoll, timer;
 	int fds[SEAM_FDS_MAX];
 	struct ring_buffer *ring;
+	uint64_t ring_bytes; /* what it has room for */
 	bool ready;
 	bool death_told;
 	bool stopping;
@@ -54,6 +54,7 @@ struct ebpf_source {
 	uint64_t epoch;
 	struct buffer silent; /* CR_HELLO records in a row */
 	size_t taken;         /* records of the ring in this turn */
+	uint64_t taken_bytes; /* since it was set to 0 */
 	struct capture_lost lost[CAPTURE_LOSSES];
 	_Alignas(CR_ALIGN) uint8_t payload[LIMIT_PROC_RECORD];
 };
@@ -262,6 +263,7 @@ static int take_ring(void *context, void *data, size_t size)
 	struct ebpf_source *source = context;
 	int r = give(source, data, size);
 
+	source->taken_bytes += size;
 	return !r && ++source->taken == RECORDS_AT_ONCE ? -EBUSY : r;
 }
 
@@ -338,6 +340,20 @@ static int drain_ring(struct ebpf_source *source)
 
 /* ---- the attacher's words ---- */
 
+static int open_ring(struct ebpf_source *source)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(source->fds[FD_RING], &info, &size) < 0)
+		return -errno;
+	source->ring_bytes = info.max_entries;
+	source->ring = ring_buffer__new(source->fds[FD_RING], take_ring, source, NULL);
+	if (!source->ring)
+		return -errno;
+	return watch_fd(source, ring_buffer__epoll_fd(source->ring));
+}
+
 static int take_ready(struct ebpf_source *source, const struct seam_message *message,
 		      int fds[SEAM_FDS_MAX])
 {
@@ -350,13 +366,8 @@ static int take_ready(struct ebpf_source *source, const struct seam_message *mes
 		if (source->fds[i] < 0 && !source->ready_error)
 			source->ready_error = -EBADMSG;
 	}
-	if (source->ready_error)
-		return 0;
-	source->ring = ring_buffer__new(source->fds[FD_RING], take_ring, source, NULL);
-	if (!source->ring)
-		source->ready_error = -errno;
-	else
-		source->ready_error = watch_fd(source, ring_buffer__epoll_fd(source->ring));
+	if (!source->ready_error)
+		source->ready_error = open_ring(source);
 	return 0;
 }
 
@@ -545,16 +556,17 @@ int ebpf_source_dispatch(struct ebpf_source *source)
 int ebpf_source_finish(struct ebpf_source *source)
 {
 	struct seam_message message = {.type = SEAM_FINISH};
-	uint64_t until = clock_boot_ns() + FINISH_NS;
 	int asked, r;
 
 	/* The ring is ours: without the attacher too, what is in it counts. */
 	asked = ask(source, &message);
 	if (!source->ring)
 		return asked;
+	/* All that is in it now, however long it takes; it may be written as fast as it is read. */
+	source->taken_bytes = 0;
 	do
 		r = drain_ring(source);
-	while (!r && source->taken == RECORDS_AT_ONCE && clock_boot_ns() < until);
+	while (!r && source->taken == RECORDS_AT_ONCE && source->taken_bytes < source->ring_bytes);
 	source->next_tick_ns = 0;
 	if (!r)
 		r = give_tick(source);

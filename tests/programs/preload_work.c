@@ -172,11 +172,11 @@ static size_t get(struct end *end, void *data, size_t n, bool ex)
 	return done;
 }
 
-/* n bytes there, and n / 2 back. */
+/* n bytes there, and half of them back: at least one, so that each way has its operation. */
 static void transfer(struct pair *pair, size_t n)
 {
 	uint8_t *data = malloc(n), *back = malloc(n);
-	size_t got = 0;
+	size_t got = 0, half = (n + 1) / 2;
 
 	for (size_t i = 0; i < n; i++)
 		data[i] = (uint8_t)rand_r(&pair->seed);
@@ -184,9 +184,9 @@ static void transfer(struct pair *pair, size_t n)
 		die("write");
 	while (got < n)
 		got += get(&pair->server, back, n, pair->ex);
-	if (n > 1 && !put(&pair->server, data, n / 2, pair->ex))
+	if (!put(&pair->server, data, half, pair->ex))
 		die("write back");
-	for (got = 0; got < n / 2;)
+	for (got = 0; got < half;)
 		got += get(&pair->client, back, n, pair->ex);
 	/* a read that finds nothing moves nothing */
 	if (get(&pair->server, back, n, pair->ex))

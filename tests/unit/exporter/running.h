@@ -9,7 +9,7 @@
 #include "tests/unit/exporter/spool.h"
 
 #define URL_SIZE 128
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 40000
 
 struct running {
 	struct server server;
@@ -33,7 +33,7 @@ static void run_prepare(struct running *run, server_handler handler, uint64_t ro
 	run->config = (struct exporter_config){
 		.kind = EXPORTER_OTLP,
 		.url = run->url,
-		.timeout_ms = 5000,
+		.timeout_ms = 20000,
 		.batch_spans = 10,
 		.batch_age_ms = 30,
 		.retry_min_ms = 10,

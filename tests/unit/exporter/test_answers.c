@@ -48,7 +48,7 @@ TEST(statistics_count_spans_requests_and_bytes)
 
 	go(take_all, 25);
 	CHECK(run_wait_cursor(&run, 25));
-	CHECK_INT(exporter_finish(run.exporter, 2000), 0);
+	CHECK_INT(exporter_finish(run.exporter, PATIENCE_MS), 0);
 	exporter_statistics(run.exporter, &statistics);
 	CHECK_INT(statistics.spans, 25);
 	CHECK_INT(statistics.requests, 3);
@@ -88,7 +88,7 @@ static enum action take_and_stop(struct server *server, const struct request *re
 TEST(success_whose_body_does_not_end)
 {
 	run_prepare(&run, take_and_stop, 10);
-	run.config.timeout_ms = 150;
+	run.config.timeout_ms = 1500;
 	run_start(&run);
 	CHECK(run_wait_cursor(&run, 10));
 	CHECK_INT(run.server.n, 1);

@@ -2,6 +2,7 @@
 /* Writer and exporter, each killed at moments of chance; after each the file is whole. */
 #include <errno.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -13,11 +14,12 @@
 #define LAST "coalesce((SELECT max(sequence) FROM export), cursor)"
 #define KILLS 50
 #define LIVES_US 30000 /* at most, a kill's victim */
+#define PATIENCE_NS (40 * NS_PER_SECOND)
 
 static unsigned int seed;
 
-/* Small steps: a transaction of a few calls, with calls left open in between. */
-static void child_settles(uint64_t from)
+/* Small steps: a transaction of a few calls, with calls left open in between. Tells of each. */
+static void child_settles(uint64_t from, int to)
 {
 	struct ledger *ledger = open_ledger("run");
 	struct example example;
@@ -30,7 +32,7 @@ static void child_settles(uint64_t from)
 		if (i % 3 == 0 && ledger_write_call(ledger, &example.event) < 0)
 			_exit(1);
 		write_example(ledger, i);
-		if (i % 5 == 0 && ledger_commit(ledger) < 0)
+		if (i % 5 == 0 && (ledger_commit(ledger) < 0 || write(to, &i, 1) != 1))
 			_exit(1);
 	}
 }
@@ -67,6 +69,17 @@ static void child_delivers(int to)
 		if (write(to, &last, sizeof(last)) != sizeof(last))
 			_exit(1);
 	}
+}
+
+/* Some of the victims are killed in the midst of their work, and not before. */
+static void wait_told(int from, int bytes)
+{
+	uint64_t until = clock_boot_ns() + PATIENCE_NS;
+	int n = 0;
+
+	while (ioctl(from, FIONREAD, &n) == 0 && n < bytes && clock_boot_ns() < until)
+		usleep(500);
+	CHECK(n >= bytes);
 }
 
 static void kill_after_a_while(pid_t child)
@@ -125,12 +138,19 @@ TEST(a_killed_writer_leaves_a_sequence_without_holes)
 	make_folder();
 	ledger_close(open_exporting());
 	for (uint64_t i = 0; i < KILLS; i++) {
-		pid_t child = fork();
+		int told[2];
+		pid_t child;
 
+		CHECK_INT(pipe(told), 0);
+		child = fork();
 		if (child == 0)
-			child_settles(1 + i * 1000000);
+			child_settles(1 + i * 1000000, told[1]);
 		CHECK(child > 0);
+		if (i % 2)
+			wait_told(told[0], 1);
 		kill_after_a_while(child);
+		close(told[0]);
+		close(told[1]);
 		check_file();
 		before = last;
 		last = number("SELECT " LAST " FROM target");
@@ -186,6 +206,8 @@ TEST(a_killed_exporter_has_moved_its_cursor_or_not)
 			CHECK_INT(ledger_commit(ledger), 0);
 		}
 		ledger_close(ledger);
+		if (i % 2)
+			wait_told(told[0], 2 * (int)sizeof(uint64_t));
 		kill_after_a_while(child);
 		known = read_deliveries(told[0], before);
 		close(told[0]);

@@ -13,7 +13,6 @@
 #include "tests/unit/preload/collect.h"
 
 #define OUTPUT_MAX (256 * 1024)
-#define PATIENCE_MS 20000
 
 /* A path within the build: this program is BUILD/tests/unit/FOLDER/test_X. */
 static const char *built(const char *name)
@@ -98,10 +97,12 @@ static bool child_poll(struct child *child, bool drain, int timeout_ms)
 
 static void child_end(struct child *child)
 {
+	int64_t until = now_ms() + PATIENCE_MS;
+
 	if (child->in >= 0)
 		close(child->in);
 	child->in = -1;
-	for (int i = 0; i < PATIENCE_MS / 10 && child_poll(child, all.source != NULL, 10); i++)
+	while (child_poll(child, all.source != NULL, 10) && now_ms() < until)
 		;
 	close(child->out);
 	/* nothing holds its output any more: it has ended, or is about to */

@@ -164,11 +164,12 @@ TEST(killed_while_it_records)
 {
 	for (unsigned int i = 0; i < 10; i++) {
 		const char *const argv[] = {program("preload_work"), "endless", NULL};
+		int64_t until = now_ms() + PATIENCE_MS;
 
 		collect_start(256 * 1024);
 		child_start(&ran, built("libtollspan-preload.so"),
 			    preload_source_address(all.source), argv);
-		for (unsigned int k = 0; k < 3000 && all.n_streams < 16; k++)
+		while (all.n_streams < 16 && now_ms() < until)
 			child_poll(&ran, true, 10);
 		for (unsigned int k = 0; k < i; k++)
 			child_poll(&ran, true, 2);
@@ -193,13 +194,14 @@ TEST(reader_is_stopped)
 	for (unsigned int i = 0; i < 2; i++) {
 		const char *const argv[] = {program("preload_work"), "stopped", NULL};
 		uint64_t bytes = 0, pieces = 0, sent = 0, records = 0;
+		int64_t until = now_ms() + PATIENCE_MS;
 
 		collect_start(sizes[i]);
 		child_start(&ran, built("libtollspan-preload.so"),
 			    preload_source_address(all.source), argv);
-		while (!preload_source_processes(all.source))
+		while (!preload_source_processes(all.source) && now_ms() < until)
 			child_poll(&ran, true, 10);
-		for (int k = 0; k < 2000 && !strstr(ran.output, "done"); k++)
+		while (!strstr(ran.output, "done") && now_ms() < until)
 			child_poll(&ran, false, 10);
 		child_end(&ran);
 		for (const char *l = strstr(ran.output, "moved "); l; l = strstr(l + 1, "moved ")) {
@@ -224,8 +226,10 @@ TEST(reader_is_stopped)
 
 static void step(struct child *child, unsigned int ops)
 {
+	int64_t until = now_ms() + PATIENCE_MS;
+
 	CHECK_INT(write(child->in, "\n", 1), 1);
-	for (unsigned int i = 0; i < 500; i++) {
+	while (now_ms() < until) {
 		child_poll(child, true, 10);
 		/* the last of a round's records: the client reads what came back */
 		if (all.last_data.direction == CR_RECV && all.last_data.op_length == 5000 &&
@@ -243,12 +247,13 @@ TEST(verdicts_cut)
 						VERDICT_FULL};
 	struct control control;
 	uint64_t before[2 * STREAMS_MAX / 1024];
+	int64_t until = now_ms() + PATIENCE_MS;
 
 	collect_start(0);
 	control = preload_source_control(all.source);
 	child_start(&ran, built("libtollspan-preload.so"), preload_source_address(all.source),
 		    argv);
-	for (unsigned int i = 0; i < 500 && all.last_data.op_length != 5000; i++)
+	while (all.n_streams < 4 && now_ms() < until)
 		child_poll(&ran, true, 10);
 	CHECK_INT(all.n_streams, 4);
 	for (unsigned int v = 1; v < 4; v++) {

@@ -28,7 +28,9 @@ struct pair_entry {
 
 struct pair_log {
 	_Atomic uint32_t n;
-	_Atomic uint32_t step; /* for the test and its child to wait for each other */
+	_Atomic uint32_t step;      /* for the test and its child to wait for each other */
+	_Atomic uint32_t attacher;  /* its pid */
+	_Atomic uint64_t loaded_ns; /* when the child had the library */
 	struct pair_entry entries[PAIR_LOG_MAX];
 };
 

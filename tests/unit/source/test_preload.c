@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The collector against clients that speak the shim's protocol by hand, rightly and not. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/preload/collect.h"
@@ -16,6 +17,15 @@
 
 /* What a client of this test does once it has its ring; the process ends with it. */
 typedef void (*client_fn)(struct cr_ring *ring, uint8_t *data);
+
+/* Until all who have the other end of a pipe have closed it. */
+static void wait_for_end(int fd)
+{
+	char byte;
+
+	while (read(fd, &byte, 1) < 0 && errno == EINTR)
+		;
+}
 
 static int greet(const char *text, size_t hello_length)
 {
@@ -35,7 +45,7 @@ static int greet(const char *text, size_t hello_length)
 				.msg_control = &control,
 				.msg_controllen = sizeof(control)};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), ring = -1;
-	struct timeval wait = {.tv_sec = 5};
+	struct timeval wait = {.tv_sec = PATIENCE_MS / 1000};
 
 	memcpy(address.sun_path, text, strlen(text));
 	address.sun_path[0] = 0;
@@ -53,7 +63,8 @@ static int greet(const char *text, size_t hello_length)
 	return plan.ring_bytes == RING || ring < 0 ? ring : -EPROTO;
 }
 
-static void client_main(const char *address, client_fn fn)
+/* @hold: it begins when the other end of this is closed; -1: at once. */
+static void client_main(const char *address, client_fn fn, int hold)
 {
 	int fd = greet(address, sizeof(struct cr_hello));
 	uint8_t *at;
@@ -64,6 +75,8 @@ static void client_main(const char *address, client_fn fn)
 	if (at == MAP_FAILED)
 		_exit(8);
 	((struct cr_ring *)at)->attached = 1;
+	if (hold >= 0)
+		wait_for_end(hold);
 	fn((struct cr_ring *)at, at + CR_RING_DATA);
 	_exit(0);
 }
@@ -71,13 +84,24 @@ static void client_main(const char *address, client_fn fn)
 /* Run a client to its end; `held`, what it does to its ring is not looked at before. */
 static int run(client_fn fn, bool held)
 {
-	int status = -1;
-	pid_t pid = fork();
+	int64_t until = now_ms() + PATIENCE_MS;
+	int status = -1, hold[2];
+	pid_t pid;
 
-	if (!pid)
-		client_main(preload_source_address(all.source), fn);
-	for (unsigned int i = 0; i < 2000 && !waitpid(pid, &status, WNOHANG); i++) {
-		if (!held || !preload_source_processes(all.source))
+	CHECK_INT(pipe2(hold, O_CLOEXEC), 0);
+	pid = fork();
+	if (!pid) {
+		close(hold[1]);
+		client_main(preload_source_address(all.source), fn, held ? hold[0] : -1);
+	}
+	close(hold[0]);
+	while (held && !preload_source_processes(all.source) && now_ms() < until) {
+		CHECK_INT(preload_source_dispatch(all.source), 0);
+		usleep(1000);
+	}
+	close(hold[1]);
+	while (!waitpid(pid, &status, WNOHANG) && now_ms() < until) {
+		if (!held)
 			CHECK_INT(preload_source_dispatch(all.source), 0);
 		usleep(1000);
 	}
@@ -337,9 +361,11 @@ static void client_silent(struct cr_ring *ring, uint8_t *data)
 		    errno != EAGAIN)
 			_exit(1);
 	}
-	usleep(1200000);
-	if (greet(text, sizeof(struct cr_hello)) < 0)
-		_exit(2);
+	for (int64_t until = now_ms() + PATIENCE_MS / 2; now_ms() < until; usleep(100000)) {
+		if (greet(text, sizeof(struct cr_hello)) >= 0)
+			return;
+	}
+	_exit(2);
 }
 
 TEST(silent_clients_make_room)
@@ -353,9 +379,13 @@ TEST(silent_clients_make_room)
 /* An orphan of another user has no business here; a child of ours that changed its user has. */
 static int greet_as_nobody(bool orphan)
 {
-	int status;
-	pid_t pid = fork();
+	int64_t until = now_ms() + PATIENCE_MS;
+	struct pollfd ended = {.events = POLLIN};
+	int alive[2];
+	pid_t pid;
 
+	CHECK_INT(pipe2(alive, O_CLOEXEC), 0);
+	pid = fork();
 	if (!pid) {
 		pid_t inner = orphan ? fork() : 0;
 
@@ -368,10 +398,15 @@ static int greet_as_nobody(bool orphan)
 		greet(preload_source_address(all.source), sizeof(struct cr_hello));
 		_exit(0);
 	}
-	for (unsigned int i = 0; i < 300 && (!waitpid(pid, &status, WNOHANG) || orphan); i++) {
+	close(alive[1]);
+	ended.fd = alive[0];
+	while (!ended.revents && now_ms() < until) {
 		CHECK_INT(preload_source_dispatch(all.source), 0);
-		usleep(1000);
+		poll(&ended, 1, 1);
 	}
+	CHECK(ended.revents);
+	close(alive[0]);
+	waitpid(pid, NULL, 0);
 	CHECK_INT(preload_source_drain(all.source, false), 0);
 	return (int)all.n_proc;
 }
@@ -388,9 +423,16 @@ TEST(only_own_processes_greet)
 
 /* ---- order ---- */
 
+#define WRITERS 4
+#define WRITES 20
+
+/* What the writers have written, and a pipe that they live as long as. */
+static unsigned int *written;
+static int living[2];
+
 static void client_in_turns(struct cr_ring *ring, uint8_t *data)
 {
-	for (unsigned int i = 0; i < 20; i++) {
+	for (unsigned int i = 0; i < WRITES; i++) {
 		struct timespec now;
 		uint64_t at = ring->head;
 
@@ -398,9 +440,11 @@ static void client_in_turns(struct cr_ring *ring, uint8_t *data)
 		put_data(ring, data, 8, i * 8ull);
 		((struct cr_data *)(data + at % RING))->head.time_ns =
 			(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+		__atomic_add_fetch(written, 1, __ATOMIC_RELEASE);
 		usleep(2000);
 	}
-	usleep(100000);
+	close(living[1]);
+	wait_for_end(living[0]);
 }
 
 static uint64_t last_ns;
@@ -420,24 +464,39 @@ TEST(rings_are_merged_by_time)
 {
 	struct preload_source_opts opts = {.ring_bytes = RING, .sink = order_sink};
 	struct preload_source *source;
-	pid_t pids[4];
+	int64_t until = now_ms() + PATIENCE_MS;
+	pid_t pids[WRITERS];
+	int hold[2];
 
+	written = mmap(NULL, sizeof(*written), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	CHECK(written != MAP_FAILED);
+	CHECK_INT(pipe2(hold, O_CLOEXEC), 0);
+	CHECK_INT(pipe2(living, O_CLOEXEC), 0);
 	CHECK_INT(preload_source_new(&opts, &source), 0);
-	for (unsigned int i = 0; i < 4; i++) {
+	for (unsigned int i = 0; i < WRITERS; i++) {
 		pids[i] = fork();
-		if (!pids[i])
-			client_main(preload_source_address(source), client_in_turns);
+		if (!pids[i]) {
+			close(hold[1]);
+			client_main(preload_source_address(source), client_in_turns, hold[0]);
+		}
 	}
-	for (unsigned int i = 0; i < 1000 && preload_source_processes(source) < 4; i++) {
+	while (preload_source_processes(source) < WRITERS && now_ms() < until) {
 		CHECK_INT(preload_source_dispatch(source), 0);
 		usleep(500);
 	}
-	usleep(60000);
+	close(hold[1]);
+	while (__atomic_load_n(written, __ATOMIC_ACQUIRE) < WRITERS * WRITES && now_ms() < until)
+		usleep(500);
 	CHECK_INT(preload_source_drain(source, true), 0);
 	preload_source_free(source);
-	for (unsigned int i = 0; i < 4; i++)
+	close(hold[0]);
+	close(living[0]);
+	close(living[1]);
+	for (unsigned int i = 0; i < WRITERS; i++)
 		waitpid(pids[i], NULL, 0);
-	CHECK(seen >= 60);
+	munmap(written, sizeof(*written));
+	CHECK_INT(seen, WRITERS * WRITES);
 	CHECK_INT(backwards, 0);
 }
 
@@ -481,14 +540,6 @@ static int note_order(void *context, const struct cr_head *record)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Blocks at its first record for 300 ms, in which the crowd comes and goes. */
 static int blocking_sink(void *context, const struct cr_head *record)
 {
@@ -502,7 +553,7 @@ static int blocking_sink(void *context, const struct cr_head *record)
 	for (unsigned int i = 0; i < CROWD - 1; i++) {
 		pids[i] = fork();
 		if (!pids[i])
-			client_main(preload_source_address(busy.source), client_brief);
+			client_main(preload_source_address(busy.source), client_brief, -1);
 	}
 	for (unsigned int i = 0; i < CROWD - 1; i++) {
 		int status = -1;
@@ -524,7 +575,7 @@ TEST(reader_is_blocked_while_a_crowd_greets)
 	CHECK_INT(preload_source_new(&opts, &busy.source), 0);
 	pid = fork();
 	if (!pid)
-		client_main(preload_source_address(busy.source), client_brief);
+		client_main(preload_source_address(busy.source), client_brief, -1);
 	waitpid(pid, NULL, 0);
 	CHECK_INT(preload_source_drain(busy.source, false), 0);
 	CHECK_INT(busy.n_answered, CROWD - 1);
@@ -577,7 +628,7 @@ TEST(programs_of_one_process_in_their_order)
 	setenv("ADDRESS", preload_source_address(source), 1);
 	pid = fork();
 	if (!pid)
-		client_main(preload_source_address(source), client_of_three_programs);
+		client_main(preload_source_address(source), client_of_three_programs, -1);
 	waitpid(pid, &status, 0);
 	CHECK_INT(status, 0);
 	CHECK_INT(preload_source_drain(source, false), 0);

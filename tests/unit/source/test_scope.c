@@ -5,11 +5,14 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/source/ebpf_scope.h"
 #include "agent/util/procfs.h"
 #include "tests/unit/test.h"
+
+#define PATIENCE_S 20
 
 static char folder[64];
 
@@ -31,12 +34,11 @@ static pid_t start_program(const char *name, char *path, size_t size)
 		execl(path, name, "60", (char *)NULL);
 		_exit(127);
 	}
-	for (int i = 0; i < 200; i++) {
+	for (time_t until = time(NULL) + PATIENCE_S; time(NULL) < until; usleep(10000)) {
 		char exe[LIMIT_PATH] = "";
 
 		if (procfs_exe(pid, exe, sizeof(exe)) > 0 && !strcmp(exe, path))
 			break;
-		usleep(10000);
 	}
 	return pid;
 }

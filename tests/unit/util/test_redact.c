@@ -143,6 +143,8 @@ TEST(any_bytes_are_bounded_in_time_and_space)
 	buffer_free(&out);
 }
 
+#define TRIES 5
+
 /* CPU time of an argument that is full of this, many times. */
 static double seconds(const char *fill)
 {
@@ -168,10 +170,20 @@ static double seconds(const char *fill)
 TEST(no_text_takes_time_by_the_square_of_its_length)
 {
 	static const char *const fills[] = {"a.", "key.", " ", ".", "bearer.", "://"};
-	double plain = seconds("a,");
+	double plain = 0, best[sizeof(fills) / sizeof(*fills)];
 
+	/* in turns, as the machine may be slower at times */
+	for (int n = 0; n < TRIES; n++) {
+		double took = seconds("a,");
+
+		plain = !n || took < plain ? took : plain;
+		for (size_t i = 0; i < sizeof(fills) / sizeof(*fills); i++) {
+			took = seconds(fills[i]);
+			best[i] = !n || took < best[i] ? took : best[i];
+		}
+	}
 	for (size_t i = 0; i < sizeof(fills) / sizeof(*fills); i++)
-		if (seconds(fills[i]) > 4 * plain)
+		if (best[i] > 4 * plain)
 			test_fail(__FILE__, __LINE__, "\"%s\" takes long", fills[i]);
 }
 
