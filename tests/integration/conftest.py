@@ -74,7 +74,7 @@ class Provider:
 
     def calls(self):
         """The calls since the last time, in order of arrival, when all of them are over."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while True:
             entries = [json.loads(line) for line in self.log.read_text().splitlines()]
             over = {e["id"]: e for e in entries if not e.get("open")}
@@ -235,6 +235,23 @@ class Tls:
         make_ca(str(folder))
         self.ca = Path(folder) / "ca.pem"
         self.pair = (Path(folder) / "server.pem", Path(folder) / "server.key")
+
+
+def took(function):
+    """Seconds on the clock."""
+    began = time.monotonic()
+    function()
+    return time.monotonic() - began
+
+
+def fewest(function, limit, tries=3):
+    """The fewest seconds that it takes in some tries, which is to be below the limit: another
+    program may have had the processor meanwhile."""
+    seconds = []
+    while not seconds or (min(seconds) >= limit and len(seconds) < tries):
+        seconds.append(took(function))
+    assert min(seconds) < limit, seconds
+    return min(seconds)
 
 
 def python_client(name):
