@@ -27,7 +27,7 @@ MAY_HAVE_TLS = re.compile(
     r"(libssl.*\.so.*|node|libnode.*\.so.*|python[0-9.]*|libpython.*\.so.*|_ssl\b.*\.so)"
 )
 WITHOUT_PROGRAMS = {"__pycache__", "test", "include", "share", "man", "doc", "typescript"}
-READY_SECONDS = 20
+READY_SECONDS = 60
 
 
 @functools.lru_cache(maxsize=None)
@@ -91,7 +91,7 @@ class Process:
     def kill(self):
         self.signal(signal.SIGKILL)
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=60):
         self.signal(signal.SIGTERM)
         return self.wait(seconds)
 
@@ -232,7 +232,11 @@ class Agent(Process):
                     found[role] = pid
         return found
 
-    def role(self, name, but=None, seconds=10):
+    def has_probed(self, pid):
+        """The agent captures the process, and what that has mapped by now has its probes."""
+        assert self.host.ask("captured", SOCKET, pid) == 1, self.told()
+
+    def role(self, name, but=None, seconds=60):
         """The pid of one, which may have to be started again; not `but`."""
         until = time.monotonic() + seconds
         while True:
