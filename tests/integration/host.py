@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from conftest import DEPS, ROOT, TOLLSPAN, Provider, clean_env, need_root
+from conftest import DEPS, ROOT, RUN_TIMEOUT, TOLLSPAN, Provider, clean_env, need_root
 
 INIT = ROOT / "tests" / "integration" / "host_init.py"
 SOCKET = "/run/tollspan/agent.sock"
@@ -71,7 +71,7 @@ class Process:
         """Exit status, minus the signal, or None."""
         return self.host.ask("poll", self.pid)
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=RUN_TIMEOUT):
         until = time.monotonic() + seconds
         while self.poll() is None:
             if time.monotonic() > until:
@@ -80,7 +80,7 @@ class Process:
             time.sleep(0.02)
         return self.poll()
 
-    def ok(self, seconds=60):
+    def ok(self, seconds=RUN_TIMEOUT):
         assert self.wait(seconds) == 0, "status %s\n%s" % (self.poll(), self.told())
         return self
 
@@ -192,7 +192,7 @@ class Host:
         self.number += 1
         return self.folder / ("%s.%d" % (stem, self.number))
 
-    def run(self, *argv, seconds=60, **how):
+    def run(self, *argv, seconds=RUN_TIMEOUT, **how):
         process = self.spawn(*argv, **how)
         process.wait(seconds)
         return process

@@ -10,6 +10,7 @@ from collector import Collector, free_port
 from conftest import (
     CLIENTS,
     PYTHON,
+    RUN_TIMEOUT,
     TOLLSPAN,
     Bench,
     Provider,
@@ -346,7 +347,7 @@ def test_two_that_export_at_once(bench, server):
         subprocess.Popen([str(part) for part in command], env=env, stdin=subprocess.DEVNULL)
         for _ in range(3)
     ]
-    assert [child.wait(60) for child in children] == [0, 0, 0]
+    assert [child.wait(RUN_TIMEOUT) for child in children] == [0, 0, 0]
     log = bench.provider.calls()
     _, more = export(bench, server)
     check_calls(
