@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls as told on the command line: PATH JSON [HEADER:VALUE…], one connection each.
+"""A call as told on the command line: PATH JSON [HEADER:VALUE…]. Prints its status, length and
+milliseconds.
 
-CALLS_AT_ONCE says how often each is made, one after the other, on one connection.
+CALLS says how often it is made, one after the other, on one connection.
 """
 
 import http.client
@@ -9,6 +10,7 @@ import json
 import os
 import ssl
 import sys
+import time
 from urllib.parse import urlsplit
 
 base = urlsplit(os.environ["OPENAI_BASE_URL"])
@@ -19,9 +21,11 @@ headers = {"authorization": "Bearer sk-fake", "x-api-key": "sk-fake"}
 headers.update(header.split(":", 1) for header in extra)
 json.loads(body)
 for _ in range(int(os.environ.get("CALLS", "1"))):
+    began = time.monotonic()
     connection.request("POST", path, body, headers)
     response = connection.getresponse()
     try:
-        print(response.status, len(response.read()))
+        length = len(response.read())
+        print(response.status, length, (time.monotonic() - began) * 1000)
     except (http.client.IncompleteRead, OSError):
         print(response.status, "cut")

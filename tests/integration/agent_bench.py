@@ -17,10 +17,12 @@ class AgentBench:
         host.ask("fresh")
         provider.calls()
 
-    def start(self, *options, **env):
+    def start(self, *options, flush=20, **env):
+        """@flush: seconds for the collector at the end; it waits for what is missing only."""
         self.agent = self.host.agent(
             "--endpoint",
             "localhost:%d=openai,anthropic" % self.provider.port,
+            *(["--flush-timeout=%d" % flush] if flush else []),
             *options,
             env=self.collector.environment(**env),
         )
@@ -32,7 +34,7 @@ class AgentBench:
     def held(self, *command, **how):
         return Held(self.host, self.provider, command, **how)
 
-    def new_spans(self, n, seconds=20):
+    def new_spans(self, n, seconds=60):
         """The spans that were not looked at yet, when there are `n`."""
         until = time.monotonic() + seconds
         while True:
@@ -87,7 +89,7 @@ class Held:
         self.wait("connected")
 
     def wait(self, what):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while self.process.output().count("\n") <= self.calls:
             assert self.process.poll() is None, self.process.told()
             assert time.monotonic() < until, "not %s\n%s" % (what, self.process.told())

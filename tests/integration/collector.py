@@ -75,7 +75,7 @@ class Collector:
                 stdout=errors,
                 stderr=errors,
             )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not self.listens():
             assert self.child.poll() is None and time.monotonic() < until, (
                 "the collector does not start:\n" + (self.folder / "collector.err").read_text()
@@ -122,7 +122,7 @@ class Collector:
             spans += spans_of(data, batch)
         return spans
 
-    def wait(self, n, seconds=20):
+    def wait(self, n, seconds=60):
         """Its spans, once there are `n` of different ids."""
         until = time.monotonic() + seconds
         while True:

@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from conftest import DEPS, ROOT, TOLLSPAN, Provider, clean_env, need_root
+from conftest import DEPS, ROOT, RUN_TIMEOUT, TOLLSPAN, Provider, clean_env, need_root
 
 INIT = ROOT / "tests" / "integration" / "host_init.py"
 SOCKET = "/run/tollspan/agent.sock"
@@ -27,7 +27,7 @@ MAY_HAVE_TLS = re.compile(
     r"(libssl.*\.so.*|node|libnode.*\.so.*|python[0-9.]*|libpython.*\.so.*|_ssl\b.*\.so)"
 )
 WITHOUT_PROGRAMS = {"__pycache__", "test", "include", "share", "man", "doc", "typescript"}
-READY_SECONDS = 20
+READY_SECONDS = 60
 
 
 @functools.lru_cache(maxsize=None)
@@ -71,7 +71,7 @@ class Process:
         """Exit status, minus the signal, or None."""
         return self.host.ask("poll", self.pid)
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=RUN_TIMEOUT):
         until = time.monotonic() + seconds
         while self.poll() is None:
             if time.monotonic() > until:
@@ -80,7 +80,7 @@ class Process:
             time.sleep(0.02)
         return self.poll()
 
-    def ok(self, seconds=60):
+    def ok(self, seconds=RUN_TIMEOUT):
         assert self.wait(seconds) == 0, "status %s\n%s" % (self.poll(), self.told())
         return self
 
@@ -91,7 +91,7 @@ class Process:
     def kill(self):
         self.signal(signal.SIGKILL)
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=60):
         self.signal(signal.SIGTERM)
         return self.wait(seconds)
 
@@ -192,7 +192,7 @@ class Host:
         self.number += 1
         return self.folder / ("%s.%d" % (stem, self.number))
 
-    def run(self, *argv, seconds=60, **how):
+    def run(self, *argv, seconds=RUN_TIMEOUT, **how):
         process = self.spawn(*argv, **how)
         process.wait(seconds)
         return process
@@ -232,7 +232,11 @@ class Agent(Process):
                     found[role] = pid
         return found
 
-    def role(self, name, but=None, seconds=10):
+    def has_probed(self, pid):
+        """The agent captures the process, and what that has mapped by now has its probes."""
+        assert self.host.ask("captured", SOCKET, pid) == 1, self.told()
+
+    def role(self, name, but=None, seconds=60):
         """The pid of one, which may have to be started again; not `but`."""
         until = time.monotonic() + seconds
         while True:

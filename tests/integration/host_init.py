@@ -10,6 +10,8 @@ import os
 import select
 import shutil
 import signal
+import socket
+import struct
 import sys
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
@@ -156,6 +158,15 @@ def descriptors(pid):
     return [os.readlink(os.path.join(folder, number)) for number in os.listdir(folder)]
 
 
+def captured(path, pid):
+    """What the agent answers, once it has done what was known to the kernel before."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as agent:
+        agent.settimeout(60)
+        agent.connect(path)
+        agent.send(struct.pack("=II", 1, pid))
+        return struct.unpack("=Ii", agent.recv(8))[1]
+
+
 def read(path):
     with open(path, errors="surrogateescape") as file:
         return file.read()
@@ -178,6 +189,7 @@ COMMANDS = {
     "threads": threads,
     "identity": identity,
     "descriptors": descriptors,
+    "captured": captured,
     "read": read,
     "write": write,
     "rename": os.rename,

@@ -196,7 +196,7 @@ class OtlpServer:
                 for span in request.spans
             ]
 
-    def wait(self, n, seconds=20):
+    def wait(self, n, seconds=60):
         """Its spans, once there are `n` of different ids."""
         until = time.monotonic() + seconds
         while True:

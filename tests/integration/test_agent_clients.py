@@ -17,7 +17,7 @@ def followed(host, host_provider, tmp_path_factory):
 
 def run_and_check(bench, command, env=None):
     bench.provider.calls()
-    bench.client(command, env).ok(90)
+    bench.client(command, env).ok()
     log = bench.provider.calls()
     spans = bench.check(log)
     ids = set(map(id_of, spans))

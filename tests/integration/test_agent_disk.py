@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that is full for a while: what was called meanwhile is kept, and delivered afterwards."""
 
-import time
-
 from agent_bench import AgentBench
+from conftest import wait_until
 
 STATE = "/var/lib/tollspan"
 FILL = STATE + "/fill"
@@ -23,8 +22,7 @@ def test_full_disk(host, host_provider, tmp_path):
             held.call(5)
             host.run("/bin/dd", "if=/dev/zero", "of=" + FILL, "bs=1k")  # as much as there is room
             held.call(60)
-            time.sleep(1)
-            assert "No space left" in bench.agent.told()
+            wait_until(lambda: "No space left" in bench.agent.told(), bench.agent.told)
             held.call(5)
             host.run("/bin/rm", FILL).ok()
             mount(host, "-o", "remount,size=32m")

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from agent_bench import AgentBench, Load
+from conftest import wait_until
 from expect import check_calls
 from host import HostProvider
 from spans import call_of, id_of, unique
@@ -38,16 +39,26 @@ class Killed:
             for name in BOTH if role == "both" else [role]:
                 host.ask("signal", self.agent.role(name), 9)
         if role in ("all", "attacher"):
-            assert self.agent.wait(10) == -9
+            assert self.agent.wait() == -9
             self.wait_for_the_end(set(pids.values()))
             self.agent = self.bench.start()
         else:
             for name in BOTH if role == "both" else [role]:
                 self.agent.role(name, but=pids.get(name))
 
+    def wait_for_calls(self, n):
+        """So many more than there are, whole ones."""
+        before = self.whole()
+        wait_until(lambda: len(self.whole() - before) >= n, self.agent.told)
+
+    def whole(self):
+        """Ids of the calls of the last minutes of which nothing is missing."""
+        calls = self.bench.host.report("--since=5m")["calls"]
+        return {call["span_id"] for call in calls if call.get("tollspan.completeness") == "exact"}
+
     def wait_for_the_end(self, pids):
         """Without their parent the others end by themselves."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while True:
             left = {pid: name for pid, _, name in self.bench.host.ask("processes") if pid in pids}
             if not left:
@@ -92,7 +103,7 @@ def test_kill(host, tmp_path, role):
     rng = random.Random(seed)
     with HostProvider(host, tmp_path) as provider, AgentBench(host, provider, tmp_path) as bench:
         killed = Killed(bench)
-        load = Load(bench, connections=6, pace=40, seconds=60 + 10 * KILLS)
+        load = Load(bench, connections=6, pace=40, seconds=120 + 10 * KILLS)
         roles = []
         for _ in range(KILLS):
             time.sleep(rng.uniform(0.05, 0.8))
@@ -102,7 +113,7 @@ def test_kill(host, tmp_path, role):
                 else role
             )
             killed.kill(roles[-1])
-        time.sleep(1)  # and then it goes on as before
+        killed.wait_for_calls(20)  # and then it goes on as before
         made = load.end()
         before_the_end = len(bench.provider.calls())
         final = bench.held()

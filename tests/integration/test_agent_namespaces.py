@@ -2,12 +2,8 @@
 """Programs in namespaces and on file systems of their own, as containers are, and a library that is
 replaced under them."""
 
-import time
-
 import pytest
 from agent_bench import AgentBench
-
-FOUND = 1.5  # seconds that a program lives before it calls, so that its files can be found
 
 
 class Followed(AgentBench):
@@ -36,13 +32,14 @@ class Followed(AgentBench):
     def check_calls_of(self, *helds, pids=None):
         """Each of them calls, and all is told, once."""
         self.provider.calls()
-        time.sleep(FOUND)
+        wanted = pids or {held.process.pid for held in helds}
+        for pid in wanted:
+            self.agent.has_probed(pid)
         for held in helds:
             held.call(3)
         log = self.provider.calls()
         assert len(log) == 3 * len(helds)
         spans = self.check(log)
-        wanted = pids or {held.process.pid for held in helds}
         assert {span["resource"]["process.pid"] for span in spans} == wanted
         for held in helds:
             held.end()
@@ -105,7 +102,7 @@ def test_library_is_replaced(followed):
     script = 'exec env LD_LIBRARY_PATH=/run/lib "$@"'
     old = followed.program(script)
     library = followed.own_library(old)
-    time.sleep(FOUND)
+    followed.agent.has_probed(old.process.pid)
     old.call()
     followed.check()
     followed.host.run("/bin/sh", "-euc", replace, followed.libssl[0]).ok()

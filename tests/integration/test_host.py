@@ -46,7 +46,7 @@ def test_all_ends_with_it(tmp_path):
     need_root()
     with Host(tmp_path) as host:
         host.spawn("/bin/sh", "-c", "setsid sleep 76543 & exec sleep 76543")
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while len(host.ask("processes")) < 2:
             assert time.monotonic() < until
     for folder in Path("/proc").glob("[0-9]*"):
@@ -58,7 +58,7 @@ def test_all_ends_with_it(tmp_path):
 
 def test_processes_of_it(host):
     process = host.spawn("/bin/sh", "-c", "echo out; echo err >&2; sleep 60 & exec sleep 60")
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while [name for _, _, name in host.ask("processes")].count("sleep") < 2:
         assert time.monotonic() < until
     assert process.host.ask("status", process.pid)["Name"] == "sleep"

@@ -62,7 +62,9 @@ def test_words(bench):
 def test_spans(bench):
     bench.provider.calls()
     with OtlpServer() as server:
-        ran = bench.run("preload", CLIENT, server.environment(), ["--export"]).ok()
+        ran = bench.run(
+            "preload", CLIENT, server.environment(), ["--export", "--flush-timeout=20"]
+        ).ok()
         spans = server.wait(len(ran.calls))
     log = bench.provider.calls()
     check_spans(spans, log, "preload", bench.provider.port)

@@ -287,7 +287,8 @@ def test_spans_have_the_bill(bench):
         assert prices(bench.ledger, 0) == bill
         assert report(bench) == calls
         server.steps.clear()
-        bench.run("preload", ["/bin/true"], server.environment(), ["--export"]).ok()
+        options = ["--export", "--flush-timeout=20"]
+        bench.run("preload", ["/bin/true"], server.environment(), options).ok()
         spans = unique(server.wait(len(calls)))
     assert cost(spans) == {"USD": Decimal(billed(bench.ledger)) / Decimal(10**12)}
 

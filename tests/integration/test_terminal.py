@@ -7,8 +7,9 @@ import select
 import signal
 import sys
 import time
+from pathlib import Path
 
-from conftest import TOLLSPAN, clean_env, python_client
+from conftest import TOLLSPAN, clean_env, python_client, wait_until
 
 CATCHES = """
 import os, signal, sys, time
@@ -26,12 +27,12 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 print("ready", flush=True)
 time.sleep(30)
 """
-COUNTS = """
-import time
-print("ready", flush=True)
-for n in range(100):
-    time.sleep(0.05)
-print("counted", flush=True)
+WAITS = """
+import os, sys, time
+print("ready", os.getpid(), "!", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.02)
+print("gone on", flush=True)
 """
 
 
@@ -40,6 +41,7 @@ class Terminal:
 
     def __init__(self, command, env):
         self.output = ""
+        self.told = 0  # how much of it was waited for
         self.pid, self.fd = pty.fork()
         if not self.pid:
             try:
@@ -61,18 +63,22 @@ class Terminal:
         self.output += data.decode("utf-8", "replace")
         return bool(data)
 
-    def wait_for(self, text, seconds=20):
-        start, until = len(self.output), time.monotonic() + seconds
-        while text not in self.output:
+    def wait_for(self, text, seconds=60):
+        """After what was waited for before. Return: what came between."""
+        start, until = self.told, time.monotonic() + seconds
+        while text not in self.output[start:]:
             assert time.monotonic() < until, "no %r in %r" % (text, self.output)
             if not self.read(0.2):
                 break
-        assert text in self.output[max(0, start - len(text)) :] or text in self.output, self.output
+        assert text in self.output[start:], self.output
+        found = self.output.index(text, start)
+        self.told = found + len(text)
+        return self.output[start:found]
 
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def end(self, seconds=20):
+    def end(self, seconds=60):
         """The status as waitpid gives it."""
         until = time.monotonic() + seconds
         while True:
@@ -145,23 +151,28 @@ def test_terminate_kills(bench, mode):
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM
 
 
+def state_of(pid):
+    return Path("/proc/%d/stat" % pid).read_text().rsplit(") ", 1)[1][0]
+
+
 def test_stop_and_foreground(bench, mode):
     """^Z stops the job, the shell says so, and fg goes on with it."""
-    script = bench.folder / "counts.py"
-    script.write_text(COUNTS)
+    script, go = bench.folder / "waits.py", bench.folder / "go"
+    script.write_text(WAITS)
     terminal = on_terminal(bench, ["/bin/bash", "--norc", "--noprofile", "-i"], PS1="prompt> ")
     terminal.wait_for("prompt> ")
-    terminal.type(" ".join(map(str, run_command(mode, sys.executable, script))) + "\n")
+    terminal.type(" ".join(map(str, run_command(mode, sys.executable, script, go))) + "\n")
     terminal.wait_for("ready")
-    time.sleep(0.3)
+    pid = int(terminal.wait_for("!"))
     terminal.type("\x1a")
     terminal.wait_for("Stopped")
-    stopped = len(terminal.output)
+    wait_until(lambda: state_of(pid) == "T")
+    go.touch()
     time.sleep(0.5)
-    terminal.read(0.1)
-    assert "counted" not in terminal.output[stopped:]
+    assert state_of(pid) == "T"
+    assert terminal.read(0.1) and "gone on" not in terminal.output
     terminal.type("fg\n")
-    terminal.wait_for("counted")
+    terminal.wait_for("gone on")
     terminal.type("echo status=$?\n")
     terminal.wait_for("status=0")
     terminal.type("exit\n")
@@ -172,9 +183,9 @@ def test_background_and_kill(bench, mode):
     """Started with &, the job leaves the terminal to the shell, and dies of kill %1."""
     terminal = on_terminal(bench, ["/bin/bash", "--norc", "--noprofile", "-i"], PS1="prompt> ")
     terminal.wait_for("prompt> ")
-    terminal.type(" ".join(map(str, run_command(mode, "/bin/sleep", "30"))) + " & echo be''gun\n")
+    command = run_command(mode, "/bin/sh", "-c", "'echo be\"\"gun; exec sleep 30'")
+    terminal.type(" ".join(map(str, command)) + " &\n")
     terminal.wait_for("begun")
-    time.sleep(0.5)
     terminal.type("kill %1; wait %1; echo status=$?\n")
     terminal.wait_for("status=143")
     terminal.type("exit\n")

@@ -4,10 +4,10 @@
 import json
 import os
 import subprocess
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import CLIENTS, NODE, clean_env, need_root, node_command, python_client
+from conftest import CLIENTS, NODE, clean_env, need_root, node_command, python_client, wait_until
 
 GO = """package main
 
@@ -154,13 +154,13 @@ def test_text_summary_names_it(bench, go_program):
 def test_process_outside_the_tree_adds_nothing(bench):
     """Another process on the same library, busy throughout, is not in the summary."""
     need_root()
-    env = clean_env(bench.provider, bench.home, CALLS="200")
+    env = clean_env(bench.provider, bench.home, CALLS="1000000")
     bench.provider.calls()
     other = subprocess.Popen(
         [str(part) for part in python_client("http_client")], env=env, stdin=subprocess.DEVNULL
     )
     try:
-        time.sleep(0.2)
+        bench.provider.wait(1)
         ran = bench.run("ebpf", ["/bin/sh", CLIENTS / "curl.sh"]).ok()
         outside_was_busy = other.poll() is None
     finally:
@@ -175,31 +175,32 @@ def test_process_outside_the_tree_adds_nothing(bench):
 def test_attach_to_a_running_process(bench):
     """run -p: what runs, and its children."""
     need_root()
+    python, script = python_client("http_client")
     code = (
-        "import sys, runpy, time; time.sleep(3); sys.argv = [sys.argv[1]]; "
+        "import sys, runpy; sys.stdin.read(); sys.argv = [sys.argv[1]]; "
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
-    command = [str(python_client("http_client")[0]), "-c", code, str(CLIENTS / "http_client.py")]
     child = subprocess.Popen(
-        command, env=clean_env(bench.provider, bench.home), stdin=subprocess.DEVNULL
+        [str(python), "-c", code, str(script)],
+        env=clean_env(bench.provider, bench.home),
+        stdin=subprocess.PIPE,
     )
     path = bench.folder / "summary"
+    options = ["--summary=json", "--summary-file=%s" % path, "--ledger=%s" % bench.ledger]
     try:
-        done = bench.tollspan(
-            "run",
-            "-p",
-            child.pid,
-            "--summary=json",
-            "--summary-file=%s" % path,
-            "--ledger=none",
-            "--endpoint",
-            bench.endpoint(),
-        )
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(
+                bench.tollspan, "run", "-p", child.pid, *options, "--endpoint", bench.endpoint()
+            )
+            # it opens the ledger once it follows the process
+            wait_until(lambda: run.done() or bench.ledger.exists())
+            child.stdin.close()
+            done = run.result()
     finally:
         child.terminate()
         status = child.wait()
-    assert status == 0, "the process was disturbed"
     assert done.returncode == 0, done.stderr
+    assert status == 0, "the process was disturbed"
     assert len(json.loads(path.read_text())["calls"]) == 6
 
 
