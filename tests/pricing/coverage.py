@@ -20,8 +20,8 @@ from pathlib import Path
 from genai_prices.data import providers
 
 import names
-import ratecard
 import sources
+from catalogue import is_whole
 
 OVERRIDES = Path(__file__).resolve().parents[2] / "pricing/overrides.json"
 SECTION = "## Models without a price"
@@ -60,7 +60,7 @@ def genai_names():
         everything = [name for members in listed.values() for name in members]
         everything += [name for p, name in others if p == provider]
         for model in models:
-            known = [n for n in sources.pattern_names(model) if ratecard.is_whole(n, everything)]
+            known = [n for n in sources.pattern_names(model) if is_whole(n, everything)]
             known = [n for n in listed[id(model)] + known if catalogue.find(provider, n) is model]
             spare = model.id[-1].isalnum() and not catalogue.maker(provider, model)
             for name in known or [model.id] * spare:

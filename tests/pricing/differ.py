@@ -29,6 +29,7 @@ import names
 import oracles
 import ratecard
 import usages
+from catalogue import Catalogue
 from differences import Case, Differences, changes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ class Reasons:
 
     def __init__(self, overrides):
         self.settled, self.known, self.groups, self.chosen = {}, {}, {}, {}
-        catalogue = self.catalogue = ratecard.Catalogue(overrides)
+        catalogue = self.catalogue = Catalogue(overrides)
         self.genai, self.litellm = catalogue.genai, catalogue.litellm
         builder = ratecard.Builder(overrides, ratecard.rows.Writer(), {"rows": []})
         for model in catalogue.models:
