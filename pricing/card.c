@@ -61,7 +61,7 @@ static uint64_t join_hashes(const struct pricing_card *card, uint64_t hash)
 	if (!card->n_layers)
 		return hash;
 	for (int i = 0; i < 8; i++, hash >>= 8)
-		joined = (joined ^ (hash & 0xff)) * 0x100000001b3ull;
+		joined = fnv_add(joined, (unsigned char)hash);
 	return joined;
 }
 

@@ -152,7 +152,7 @@ static int card_provider_aliases(struct json_reader *reader, const char *what, c
 /* FNV-1a over the text without white space between its tokens. */
 static uint64_t text_hash(const char *json, size_t length)
 {
-	uint64_t hash = 0xcbf29ce484222325ull;
+	uint64_t hash = FNV_START;
 	bool in_string = false;
 
 	for (size_t i = 0; i < length; i++) {
@@ -162,9 +162,9 @@ static uint64_t text_hash(const char *json, size_t length)
 			continue;
 		if (c == '"')
 			in_string = !in_string;
-		hash = (hash ^ (unsigned char)c) * 0x100000001b3ull;
+		hash = fnv_add(hash, (unsigned char)c);
 		if (in_string && c == '\\' && i + 1 < length)
-			hash = (hash ^ (unsigned char)json[++i]) * 0x100000001b3ull;
+			hash = fnv_add(hash, (unsigned char)json[++i]);
 	}
 	return hash;
 }

@@ -37,6 +37,15 @@
 #define PICO_DECIMALS 12
 #define MULTIPLIER_ONE 1000000ull /* a multiplier and a factor have six decimals */
 
+/* FNV-1a: draft-eastlake-fnv, 64 bits. */
+#define FNV_START 0xcbf29ce484222325ull
+#define FNV_PRIME 0x100000001b3ull
+
+static inline uint64_t fnv_add(uint64_t hash, unsigned char byte)
+{
+	return (hash ^ byte) * FNV_PRIME;
+}
+
 #define TIME_EVER INT64_MIN
 #define TIME_NEVER INT64_MAX
 #define SECONDS_PER_DAY 86400

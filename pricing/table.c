@@ -9,16 +9,16 @@ static unsigned char ascii_lower(char c)
 	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-/* FNV-1a; a card's author is trusted not to make its own names collide. */
+/* A card's author is trusted not to make its own names collide. */
 uint64_t name_hash(const char *provider, const char *name, size_t length)
 {
-	uint64_t hash = 0xcbf29ce484222325ull;
+	uint64_t hash = FNV_START;
 
 	for (; *provider; provider++)
-		hash = (hash ^ (unsigned char)*provider) * 0x100000001b3ull;
-	hash *= 0x100000001b3ull;
+		hash = fnv_add(hash, (unsigned char)*provider);
+	hash = fnv_add(hash, 0);
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ ascii_lower(name[i])) * 0x100000001b3ull;
+		hash = fnv_add(hash, ascii_lower(name[i]));
 	return hash ^ (hash >> 32);
 }
 

@@ -86,10 +86,10 @@ static uint32_t count(const struct maker *maker, enum table_section index)
 static uint64_t hash_bytes(enum table_section index, const void *bytes, size_t length)
 {
 	const unsigned char *at = bytes;
-	uint64_t hash = 0xcbf29ce484222325ull ^ index;
+	uint64_t hash = FNV_START ^ index;
 
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ at[i]) * 0x100000001b3ull;
+		hash = fnv_add(hash, at[i]);
 	return hash ^ (hash >> 32);
 }
 
