@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "cases.txt"
-UNIT_TIMEOUT = 300
+UNIT_TIMEOUT = 900
 NEEDS_ROOT = "eBPF needs root"
 NEEDS_COLLECTOR = "there is no Go 1.26"  # to build an OpenTelemetry Collector
 COLLECTOR_USERS = {"collector", "Collector", "AgentBench", "agent_bench", "followed", "roles"}
